@@ -1,0 +1,1 @@
+"""Generation: sessions, the worker process, and the asyncio client in front of it."""

@@ -1,0 +1,83 @@
+"""The error tree. Each class carries the HTTP status and the stable code that the API answers with.
+
+PicoQwenError
+├── ConfigError              an option or flag has a value that cannot be used
+├── RequestError             the request is wrong; the caller can mend it
+│   ├── ContextLengthExceeded
+│   └── ModelNotFound
+├── AuthError                the key is missing or wrong
+├── CheckpointError          a model file is damaged or not supported
+├── EngineError              the engine failed while working
+│   └── EngineUnavailable    the engine's process is not running (starting, crashed, stopped)
+└── BusyError                the queue is full; try again later
+"""
+
+from http import HTTPStatus
+from typing import ClassVar
+
+
+class PicoQwenError(Exception):
+    """Base of every error that Pico-Qwen raises on purpose."""
+
+    status: ClassVar[int] = HTTPStatus.INTERNAL_SERVER_ERROR
+    code: ClassVar[str] = "internal_error"
+
+
+class ConfigError(PicoQwenError):
+    """An option, flag or environment variable has a value that cannot be used."""
+
+    code = "config_error"
+
+
+class RequestError(PicoQwenError):
+    """The request is wrong; the message names the offending value."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = "invalid_request"
+
+
+class ContextLengthExceeded(RequestError):
+    """The prompt does not fit into the model's context."""
+
+    code = "context_length_exceeded"
+
+
+class ModelNotFound(RequestError):
+    """No model of that name is installed."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "model_not_found"
+
+
+class AuthError(PicoQwenError):
+    """The API key is missing or wrong."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    code = "unauthorized"
+
+
+class CheckpointError(PicoQwenError):
+    """A model file is damaged, incomplete or of a kind that is not supported."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "bad_checkpoint"
+
+
+class EngineError(PicoQwenError):
+    """The engine failed while working on a request."""
+
+    code = "engine_error"
+
+
+class EngineUnavailable(EngineError):
+    """The engine's process is not running: it is starting, has crashed or was stopped."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "engine_unavailable"
+
+
+class BusyError(PicoQwenError):
+    """The queue is full; the caller should try again later."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "busy"

@@ -1,0 +1,111 @@
+"""What the built-in model decides about a request, free of prompt ids, tools and wording.
+
+The generator in training/ writes decisions as labels, dsl.py turns them into the model's output
+tokens and back, and tools.py turns them into the caller's tool calls.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Verb = Literal[
+    "on",
+    "off",
+    "toggle",
+    "open",
+    "close",
+    "lock",
+    "unlock",
+    "stop",
+    "brightness",
+    "brighter",
+    "dimmer",
+    "color",
+    "color_temperature",
+    "temperature",
+    "warmer",
+    "cooler",
+    "fan_speed",
+    "position",
+    "play",
+    "pause",
+    "next",
+    "previous",
+    "volume",
+    "louder",
+    "quieter",
+    "mute",
+    "unmute",
+    "vacuum_start",
+    "vacuum_return",
+    "list_add",
+    "list_complete",
+    "timer_start",
+    "timer_cancel",
+]
+QueryKind = Literal["is", "value", "which", "count", "time", "date"]
+Reason = Literal["unknown_device", "impossible"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is meant: named entities, or every entity that passes the filters.
+
+    With no entities and no place, `everywhere` must be true: the whole home.
+    """
+
+    entities: tuple[str, ...] = ()
+    area: str | None = None
+    floor: str | None = None
+    everywhere: bool = False
+    domain: str | None = None
+    device_class: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing to do. `value` is a percentage, degrees, kelvin, a colour, a list item, or seconds.
+
+    "max", "min" and "half" are kept as words for the code that knows the range.
+    """
+
+    verb: Verb
+    target: Target
+    value: float | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Do these actions, in this order."""
+
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Answer a question about the home from its states; `asked` is the state word or the quantity."""
+
+    kind: QueryKind
+    target: Target = Target()
+    asked: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clarify:
+    """Ask which of these entities is meant."""
+
+    entities: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cannot:
+    """Say that it cannot be done, and act on nothing."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Escalate:
+    """Not about the home: for a larger model."""
+
+
+Decision = Act | Query | Clarify | Cannot | Escalate

@@ -1,0 +1,150 @@
+"""The vocabulary that the API, the providers and the engine share; plain data, no behaviour.
+
+Everything here crosses the process boundary as JSON, so fields are strings, numbers, tuples and
+dataclasses of these. Untrusted input is validated where it enters (server/), not here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant", "tool"]
+FinishReason = Literal["stop", "length", "tool_calls", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The model asks for a tool; `arguments` is the decoded JSON object."""
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of the conversation; `tool_call_id` and `name` belong to role `tool`."""
+
+    role: Role
+    content: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool of the caller: `parameters` is its JSON schema."""
+
+    name: str
+    description: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingParams:
+    """How the next token is drawn from the logits; temperature 0 takes the most likely token."""
+
+    temperature: float = 0.7
+    top_k: int = 20
+    top_p: float = 0.8
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HomeArea:
+    """A room or zone of the home; `floor` is the id of a HomeFloor."""
+
+    id: str
+    name: str
+    aliases: tuple[str, ...] = ()
+    floor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HomeFloor:
+    """A floor of the home."""
+
+    id: str
+    name: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HomeEntity:
+    """An exposed entity as it is now; `area` is the id of a HomeArea, `id` the entity_id."""
+
+    id: str
+    name: str
+    state: str
+    domain: str
+    aliases: tuple[str, ...] = ()
+    area: str | None = None
+    device_class: str | None = None
+    unit: str | None = None
+    # brightness (0-100), temperature, current_temperature, percentage, current_position,
+    # volume_level (0-100), and the like: only what a question or a relative change needs.
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HomeContext:
+    """The home as one conversation sees it: exposed entities only, and where the speaker is."""
+
+    entities: tuple[HomeEntity, ...] = ()
+    areas: tuple[HomeArea, ...] = ()
+    floors: tuple[HomeFloor, ...] = ()
+    area: str | None = None
+    language: str = "en"
+    # Local time of the home, ISO 8601, for "what time is it".
+    now: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A conversation to be continued; `thinking` None leaves the choice to the model's template."""
+
+    messages: tuple[Message, ...]
+    model: str | None = None
+    tools: tuple[ToolSpec, ...] = ()
+    sampling: SamplingParams = field(default_factory=SamplingParams)
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    thinking: bool | None = None
+    home: HomeContext | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateRequest:
+    """Raw text to be continued, with no chat template."""
+
+    prompt: str
+    model: str | None = None
+    sampling: SamplingParams = field(default_factory=SamplingParams)
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts of one request; cached tokens are the part of the prompt that was not read again."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChatDelta:
+    """A piece of an answer. The last one carries `finish_reason` and `usage`."""
+
+    content: str = ""
+    reasoning: str = ""
+    tool_call: ToolCall | None = None
+    finish_reason: FinishReason | None = None
+    usage: Usage | None = None

@@ -1,0 +1,1 @@
+"""Qwen3's configuration, forward pass and KV cache."""
