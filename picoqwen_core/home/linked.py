@@ -14,13 +14,15 @@ class LinkKind(StrEnum):
     AREA = "area"
     FLOOR = "floor"
     NUMBER = "number"
+    DURATION = "duration"  # a number of seconds, said in any unit
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word of the request that refers to nothing by itself, as normalised text."""
+    """A word of the request that refers to nothing by itself; `surface` is how it was written."""
 
     text: str
+    surface: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +34,18 @@ class Link:
 
     kind: LinkKind
     text: str
+    surface: str
     refs: tuple[int, ...]
+    # The words say only what kind of thing it is ("fan", "the light"), so they are worth reading.
+    generic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TurnBreak:
     """Between the previous request and the present one."""
+
+
+Piece = Word | Link | TurnBreak
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,7 @@ class Linked:
 
     home: HomeContext
     text: str
-    pieces: tuple[Word | Link | TurnBreak, ...]
+    pieces: tuple[Piece, ...]
     candidates: tuple[Candidate, ...]
     areas: tuple[str, ...] = ()  # area ids
     floors: tuple[str, ...] = ()  # floor ids

@@ -1,0 +1,262 @@
+"""The built-in model's output language: decisions as short token sequences, and back.
+
+    turn off the lamp and set the bedroom lights to 50 percent
+    <off><1><brightness><d:light><a1><n1>
+
+An action is a verb, a target and perhaps a value. A target is candidate numbers, or a kind and a
+place. The text of a list item is copied from the request; decoding snaps it to the words said.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator
+from typing import cast, get_args
+
+from picoqwen_core.home.decision import (
+    Act,
+    Action,
+    Cannot,
+    Clarify,
+    Decision,
+    Escalate,
+    Query,
+    QueryKind,
+    Reason,
+    Target,
+    Verb,
+)
+from picoqwen_core.home.linked import Linked, TurnBreak
+from picoqwen_core.home.render import (
+    DEVICE_CLASSES,
+    DOMAINS,
+    END,
+    EVERYWHERE,
+    HERE,
+    device_class_token,
+    domain_token,
+    prompt_tokens,
+    render_pieces,
+)
+
+VERBS: tuple[str, ...] = get_args(Verb)
+QUERY_KINDS: tuple[str, ...] = get_args(QueryKind)
+REASONS: tuple[str, ...] = get_args(Reason)
+# Values that stay words, because only code that knows the device knows the number.
+VALUE_WORDS = ("max", "min", "half")
+# Verbs whose value is the user's own words, as against a word of a closed set such as a colour.
+COPIED_VALUES = ("list_add", "list_complete")
+_WHICH, _ESCALATE = "<which?>", "<escalate>"
+_TOKEN = re.compile(r"<[^<>\s]+>|[^<>]+")
+_INDEX = re.compile(r"<([afn]?)(\d+)>")
+MIN_COPY_RATIO = 0.5
+
+
+class UndecodableError(ValueError):
+    """The model wrote something that is not in the output language, or the label does not fit the prompt."""
+
+
+def output_tokens() -> tuple[str, ...]:
+    """Special tokens that occur only in the output."""
+    return (
+        *(f"<{verb}>" for verb in VERBS),
+        *(f"<{word}>" for word in VALUE_WORDS),
+        *(f"<q:{kind}>" for kind in QUERY_KINDS),
+        *(f"<cannot:{reason}>" for reason in REASONS),
+        *(_WHICH, _ESCALATE),
+    )
+
+
+def special_tokens() -> tuple[str, ...]:
+    """All special tokens of the vocabulary, prompt tokens first; the order is part of the format."""
+    return tuple(dict.fromkeys((*prompt_tokens(), *output_tokens())))
+
+
+def encode(decision: Decision, linked: Linked) -> str:
+    """The label text of a decision. Raises UndecodableError when the prompt lacks what it refers to."""
+    match decision:
+        case Act(actions=actions):
+            return "".join(_encode_action(action, linked) for action in actions)
+        case Query(kind=kind, target=target, asked=asked):
+            said = "" if target == Target() else _encode_target(target, linked)
+            return f"<q:{kind}>{said}" + (f" {asked}" if asked else "")
+        case Clarify(entities=entities):
+            return _WHICH + _encode_entities(entities, linked)
+        case Cannot(reason=reason):
+            return f"<cannot:{reason}>"
+        case Escalate():
+            return _ESCALATE
+
+
+def _encode_action(action: Action, linked: Linked) -> str:
+    value = "" if action.value is None else _encode_value(action.value, linked)
+    return f"<{action.verb}>{_encode_target(action.target, linked)}{value}"
+
+
+def _encode_value(value: float | str, linked: Linked) -> str:
+    if value in VALUE_WORDS:
+        return f"<{value}>"
+    if isinstance(value, str):
+        return _encode_text(value, linked)
+    for index, number in enumerate(linked.numbers):
+        if abs(number - value) < 1e-6:
+            return f"<n{index + 1}>"
+    raise UndecodableError(f"the number {value} was not said in {linked.text!r}")
+
+
+def _encode_text(value: str, linked: Linked) -> str:
+    """Free text as the pieces of the request that say it, else as plain words."""
+    for rendered, surface in _text_spans(linked):
+        if surface.casefold() == value.casefold():
+            return rendered
+    return f" {value.casefold()}"
+
+
+def _text_spans(linked: Linked) -> Iterator[tuple[str, str]]:
+    """Every run of pieces of the present turn: as rendered in the prompt, and as it was said."""
+    pieces = linked.pieces
+    start = max((i + 1 for i, piece in enumerate(pieces) if isinstance(piece, TurnBreak)), default=0)
+    for first in range(start, len(pieces)):
+        for last in range(first + 1, min(len(pieces), first + 10) + 1):
+            span = pieces[first:last]
+            surfaces = [piece.surface for piece in span if not isinstance(piece, TurnBreak)]
+            yield render_pieces(span), " ".join(surfaces)
+
+
+def _encode_target(target: Target, linked: Linked) -> str:
+    if target.entities:
+        return _encode_entities(target.entities, linked)
+    kind = domain_token(target.domain) if target.domain else ""
+    kind += device_class_token(target.device_class)
+    return kind + _encode_place(target, linked)
+
+
+def _encode_entities(entities: tuple[str, ...], linked: Linked) -> str:
+    tokens = []
+    for entity_id in entities:
+        index = linked.candidate_index(entity_id)
+        if index is None:
+            raise UndecodableError(f"{entity_id} is not among the candidates of {linked.text!r}")
+        tokens.append(f"<{index + 1}>")
+    return "".join(tokens)
+
+
+def _encode_place(target: Target, linked: Linked) -> str:
+    if target.everywhere:
+        return EVERYWHERE
+    if target.area in linked.areas:
+        return f"<a{linked.areas.index(target.area) + 1}>"
+    if target.area is not None and target.area == linked.home.area:
+        return HERE
+    if target.floor in linked.floors:
+        return f"<f{linked.floors.index(target.floor) + 1}>"
+    raise UndecodableError(f"the place of {target} was not said in {linked.text!r}")
+
+
+def decode(output: str, linked: Linked) -> Decision:
+    """What an output means for this request. Raises UndecodableError when it means nothing."""
+    tokens = _TOKEN.findall(output.replace(END, ""))
+    if not tokens:
+        raise UndecodableError("the output is empty")
+    head = tokens[0].strip("<>")
+    reader = _Reader(tokens[1:], linked)
+    if tokens[0] == _ESCALATE:
+        return Escalate()
+    if tokens[0] == _WHICH:
+        return Clarify(reader.target().entities)
+    if head.startswith("cannot:") and head[7:] in REASONS:
+        return Cannot(cast("Reason", head[7:]))
+    if head.startswith("q:") and head[2:] in QUERY_KINDS:
+        return Query(cast("QueryKind", head[2:]), reader.target(), reader.words())
+    return Act(tuple(_Reader(tokens, linked).actions()))
+
+
+class _Reader:
+    """Reads actions from output tokens, from left to right."""
+
+    def __init__(self, tokens: list[str], linked: Linked) -> None:
+        self._tokens = tokens
+        self._at = 0
+        self._linked = linked
+
+    def actions(self) -> Iterator[Action]:
+        while self._at < len(self._tokens):
+            verb = self._tokens[self._at].strip("<>")
+            if verb not in VERBS:
+                raise UndecodableError(f"{self._tokens[self._at]!r} is not a verb")
+            self._at += 1
+            target = self.target()
+            if target == Target():
+                raise UndecodableError(f"<{verb}> has no target")
+            yield Action(cast("Verb", verb), target, self._value(copied=verb in COPIED_VALUES))
+
+    def target(self) -> Target:
+        entities: list[str] = []
+        fields: dict[str, str | bool] = {}
+        while self._at < len(self._tokens) and self._target_token(self._tokens[self._at], entities, fields):
+            self._at += 1
+        if entities:
+            return Target(entities=tuple(entities))
+        return Target(**fields)  # type: ignore[arg-type]  # keys are Target's own, set below
+
+    def words(self) -> str | None:
+        rest = "".join(token for token in self._tokens[self._at :] if not token.startswith("<"))
+        return rest.strip() or None
+
+    def _target_token(self, token: str, entities: list[str], fields: dict[str, str | bool]) -> bool:
+        """Take one token of a target; False when it belongs to what follows."""
+        if token == EVERYWHERE:
+            fields["everywhere"] = True
+        elif token == HERE:
+            if self._linked.home.area is None:
+                raise UndecodableError("the speaker's area is not known")
+            fields["area"] = self._linked.home.area
+        elif token.startswith("<d:") and token[3:-1] in DOMAINS:
+            fields["domain"] = token[3:-1]
+        elif token.startswith("<c:") and token[3:-1] in DEVICE_CLASSES:
+            fields["device_class"] = token[3:-1]
+        elif (match := _INDEX.fullmatch(token)) is not None and match[1] != "n":
+            self._reference(match[1], int(match[2]) - 1, entities, fields)
+        else:
+            return False
+        return True
+
+    def _reference(self, letter: str, index: int, entities: list[str], fields: dict[str, str | bool]) -> None:
+        linked = self._linked
+        known = {"": [c.entity.id for c in linked.candidates], "a": linked.areas, "f": linked.floors}[letter]
+        if index >= len(known):
+            raise UndecodableError(f"<{letter}{index + 1}> is not in the prompt")
+        if letter == "":
+            entities.append(known[index])
+        else:
+            fields["area" if letter == "a" else "floor"] = known[index]
+
+    def _value(self, *, copied: bool) -> float | str | None:
+        """The value after a target: a number said, a word for one, or text up to the next verb."""
+        start = self._at
+        while self._at < len(self._tokens) and self._tokens[self._at].strip("<>") not in VERBS:
+            self._at += 1
+        taken = self._tokens[start : self._at]
+        if not taken:
+            return None
+        if len(taken) == 1 and taken[0].strip("<>") in VALUE_WORDS:
+            return taken[0].strip("<>")
+        if len(taken) == 1 and (match := _INDEX.fullmatch(taken[0])) is not None and match[1] == "n":
+            if int(match[2]) > len(self._linked.numbers):
+                raise UndecodableError(f"{taken[0]} is not in the prompt")
+            return self._linked.numbers[int(match[2]) - 1]
+        text = "".join(taken)
+        return _copied(text, self._linked) if copied else text.strip()
+
+
+def _copied(output: str, linked: Linked) -> str:
+    """Snap copied text to the words that were said, so that a slip of one token does no harm."""
+    best, best_ratio = output.strip(), 0.0
+    for rendered, surface in _text_spans(linked):
+        if rendered == output:
+            return surface
+        matcher = difflib.SequenceMatcher(None, rendered, output, autojunk=False)
+        if matcher.real_quick_ratio() > best_ratio and (ratio := matcher.ratio()) > best_ratio:
+            best, best_ratio = surface, ratio
+    if best_ratio < MIN_COPY_RATIO:
+        raise UndecodableError(f"{output!r} was not said in {linked.text!r}")
+    return best

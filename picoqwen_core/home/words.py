@@ -1,0 +1,175 @@
+"""Words of a request: splitting, stems, and spoken numbers and durations (English)."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+_WORD = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+(?:['’][^\W\d_]+)*|[%°]")
+
+_UNITS = {
+    w: float(i)
+    for i, w in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+        "sixteen seventeen eighteen nineteen".split()
+    )
+}
+_TENS = {
+    w: float(10 * i)
+    for i, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
+}
+_SECONDS = {"second": 1.0, "sec": 1.0, "minute": 60.0, "min": 60.0, "hour": 3600.0, "hr": 3600.0}
+# "one" is more often a pronoun ("the left one"): it counts only before these words.
+_AFTER_ONE = {"percent", "%", "degree", "point", "hundred", *_SECONDS}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word as matched (`text`, `stem`), as written (`surface`), and its value when it is a number."""
+
+    text: str
+    stem: str
+    surface: str
+    value: float | None = None
+    duration: bool = False
+
+
+@lru_cache(maxsize=8192)
+def stem(word: str) -> str:
+    """The singular of an English noun, roughly: enough to match "lights" with "light"."""
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    if len(word) > 4 and word.endswith(("ches", "shes", "xes", "sses")):
+        return word[:-2]
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return word[:-1]
+    return word
+
+
+@lru_cache(maxsize=16384)
+def tokenize(text: str) -> tuple[Token, ...]:
+    """Split text into words, joining spoken numbers ("twenty one") and durations into one token each."""
+    words = [_word_token(match) for match in _WORD.finditer(text)]
+    return tuple(_join_durations(_join_numbers(words)))
+
+
+def _word_token(match: re.Match[str]) -> Token:
+    surface = match.group()
+    text = surface.casefold().replace("'", "").replace("’", "")
+    if text[0].isdigit():
+        value = float(text.replace(",", "."))
+        text = f"{value:g}"
+        return Token(text, text, surface, value)
+    return Token(text, stem(text), surface)
+
+
+def _join_numbers(words: list[Token]) -> list[Token]:
+    joined: list[Token] = []
+    index = 0
+    while index < len(words):
+        value, length = _spoken_number(words, index)
+        if length:
+            surface = " ".join(word.surface for word in words[index : index + length])
+            text = f"{value:g}"
+            joined.append(Token(text, text, surface, value))
+            index += length
+        else:
+            joined.append(words[index])
+            index += 1
+    return joined
+
+
+def _spoken_number(words: list[Token], start: int) -> tuple[float, int]:
+    """The number that begins at `start` and how many words it takes; a length of 0 is no number."""
+    first = words[start].text
+    following = words[start + 1].text if start + 1 < len(words) else ""
+    value, length = 0.0, 0
+    if first in _TENS:
+        value, length = _TENS[first], 1
+        if following in _UNITS and 0 < _UNITS[following] < 10:
+            value, length = value + _UNITS[following], 2
+    elif first in _UNITS and (first != "one" or stem(following) in _AFTER_ONE):
+        value, length = _UNITS[first], 1
+    elif words[start].value is not None:
+        value, length = words[start].value or 0.0, 1
+    elif first == "a" and following == "hundred":
+        return 100.0, 2
+    if not length:
+        return 0.0, 0
+    return _number_tail(words, start, value, length)
+
+
+def _number_tail(words: list[Token], start: int, value: float, length: int) -> tuple[float, int]:
+    """Extend a number by "hundred", "thousand" and "point five"."""
+    tail = [word.text for word in words[start + length : start + length + 2]]
+    if tail[:1] in (["hundred"], ["thousand"]):
+        value, length = value * (100.0 if tail[0] == "hundred" else 1000.0), length + 1
+        tail = [word.text for word in words[start + length : start + length + 2]]
+    if len(tail) == 2 and tail[0] == "point":
+        digit = words[start + length + 1].value
+        decimal = _UNITS.get(tail[1], digit if digit is not None else -1.0)
+        if 0 <= decimal < 10:
+            return value + decimal / 10, length + 2
+    return value, length
+
+
+def _join_durations(words: list[Token]) -> list[Token]:
+    joined: list[Token] = []
+    index = 0
+    while index < len(words):
+        seconds, length = _duration(words, index)
+        if length:
+            surface = " ".join(word.surface for word in words[index : index + length])
+            joined.append(Token(f"{seconds:g}s", f"{seconds:g}s", surface, seconds, duration=True))
+            index += length
+        else:
+            joined.append(words[index])
+            index += 1
+    return joined
+
+
+def _duration(words: list[Token], start: int) -> tuple[float, int]:
+    """The duration that begins at `start` in seconds, and how many words it takes."""
+    seconds, index = 0.0, start
+    while True:
+        skip = 1 if index > start and _text(words, index) == "and" else 0
+        amount, used = _amount(words, index + skip)
+        unit = _SECONDS.get(stem(_text(words, index + skip + used)), 0.0) if used else 0.0
+        if not unit:
+            break
+        index += skip + used + 1
+        seconds += amount * unit
+        if [_text(words, index + k) for k in range(3)] == ["and", "a", "half"]:
+            seconds, index = seconds + unit / 2, index + 3
+    return seconds, index - start
+
+
+def _amount(words: list[Token], index: int) -> tuple[float, int]:
+    """A count before a unit of time: "5", "a", "half an", "a quarter of an"."""
+    texts = [_text(words, index + k) for k in range(4)]
+    if index < len(words) and words[index].value is not None:
+        value = words[index].value or 0.0
+        if texts[1:4] == ["and", "a", "half"]:
+            return value + 0.5, 4
+        return value, 1
+    for phrase, value in _FRACTIONS:
+        if texts[: len(phrase)] == phrase:
+            return value, len(phrase)
+    return 0.0, 0
+
+
+_FRACTIONS: list[tuple[list[str], float]] = [
+    (["three", "quarters", "of", "an"], 0.75),
+    (["a", "quarter", "of", "an"], 0.25),
+    (["half", "an"], 0.5),
+    (["half", "a"], 0.5),
+    (["a", "half"], 0.5),
+    (["quarter"], 0.25),
+    (["a", "couple", "of"], 2.0),
+    (["one"], 1.0),
+    (["an"], 1.0),
+    (["a"], 1.0),
+]
+
+
+def _text(words: list[Token], index: int) -> str:
+    return words[index].text if index < len(words) else ""
