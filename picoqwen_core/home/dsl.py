@@ -47,6 +47,7 @@ VALUE_WORDS = ("max", "min", "half")
 COPIED_VALUES = ("list_add", "list_complete")
 _WHICH, _ESCALATE = "<which?>", "<escalate>"
 _TOKEN = re.compile(r"<[^<>\s]+>|[^<>]+")
+_WORDS = re.compile(r"[\w -]+")
 _INDEX = re.compile(r"<([afn]?)(\d+)>")
 MIN_COPY_RATIO = 0.5
 
@@ -245,6 +246,8 @@ class _Reader:
                 raise UndecodableError(f"{taken[0]} is not in the prompt")
             return self._linked.numbers[int(match[2]) - 1]
         text = "".join(taken)
+        if not copied and not _WORDS.fullmatch(text):
+            raise UndecodableError(f"{text!r} is not a value")
         return _copied(text, self._linked) if copied else text.strip()
 
 

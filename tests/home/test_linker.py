@@ -1,0 +1,99 @@
+"""Linking requests to the entities, rooms, floors and numbers of a home."""
+
+import random
+
+from picoqwen_core.home.history import History
+from picoqwen_core.home.linked import Link, Linked, LinkKind
+from picoqwen_core.home.linker import MAX_CANDIDATES, link
+from picoqwen_core.home.render import render_prompt
+from tests.home.house import entity, home
+
+
+def links(linked: Linked, kind: LinkKind) -> list[list[str]]:
+    """Entity ids of each link of a kind, in the order said."""
+    return [
+        [linked.candidates[ref].entity.id for ref in piece.refs]
+        for piece in linked.pieces
+        if isinstance(piece, Link) and piece.kind is kind
+    ]
+
+
+def test_a_whole_name_is_linked_and_leaves_the_prompt() -> None:
+    linked = link(home(), "Turn off the Kitchen lamp")
+    assert links(linked, LinkKind.FULL) == [["light.kitchen"]]
+    assert render_prompt(linked).startswith("<home><here> turn off the<full><1><cands><1><d:light><full>")
+
+
+def test_an_alias_is_as_good_as_the_name() -> None:
+    assert links(link(home(), "lock the garden door"), LinkKind.FULL) == [["lock.back"]]
+
+
+def test_room_and_short_name_make_the_whole_name() -> None:
+    assert links(link(home(), "turn on the bedroom fan"), LinkKind.FULL) == [["fan.bedroom"]]
+
+
+def test_a_shared_word_links_every_entity_that_has_it() -> None:
+    linked = link(home(None), "turn on the bedside lamp")
+    assert links(linked, LinkKind.PART) == [["light.left", "light.right"]]
+
+
+def test_the_most_telling_words_win() -> None:
+    assert links(link(home(None), "the left lamp please"), LinkKind.PART) == [["light.left"]]
+
+
+def test_equal_names_are_told_apart_by_the_room_said() -> None:
+    assert links(link(home(), "open the blinds in the bedroom"), LinkKind.FULL) == [["cover.bedroom"]]
+
+
+def test_equal_names_are_told_apart_by_the_room_of_the_speaker() -> None:
+    assert links(link(home("living"), "open the blinds"), LinkKind.FULL) == [["cover.living"]]
+
+
+def test_a_bare_plural_is_a_group_and_not_a_name() -> None:
+    linked = link(home(), "dim the lights in the lounge")
+    assert links(linked, LinkKind.PART) == []
+    assert linked.areas == ("living",)
+
+
+def test_rooms_are_known_by_alias_synonym_and_without_the_space() -> None:
+    for said in ("the den", "the lounge", "the livingroom"):
+        assert link(home(), f"lights off in {said}").areas == ("living",)
+
+
+def test_floors_are_known_by_name_and_by_direction() -> None:
+    for said in ("upstairs", "on the first floor"):
+        assert link(home(), f"everything off {said}").floors == ("upper",)
+
+
+def test_numbers_are_linked_in_the_order_said() -> None:
+    linked = link(home(), "kitchen lamp to fifty percent and the timer to 5 minutes")
+    assert linked.numbers == (50.0, 300.0)
+
+
+def test_a_number_that_belongs_to_a_name_is_not_a_value() -> None:
+    linked = link(home(), "ceiling light three off")
+    assert links(linked, LinkKind.FULL) == [["light.ceiling_3"]]
+    assert linked.numbers == ()
+
+
+def test_the_turn_before_is_part_of_the_prompt() -> None:
+    linked = link(home(), "and the left one too", History("turn on the kitchen lamp", ("light.kitchen",)))
+    prompt = render_prompt(linked)
+    assert "<turn> and the left" in prompt
+    assert "<d:light><full><prev>" in prompt
+
+
+def test_a_large_home_stays_within_the_candidate_limit() -> None:
+    crowd = [entity(f"light.n{i}", f"Lamp {i}", "living") for i in range(1000)]
+    linked = link(home("living", *crowd), "turn on lamp 7 and the lamps in the kitchen")
+    assert len(linked.candidates) <= MAX_CANDIDATES
+    assert linked.candidate_index("light.n7") == 0
+
+
+def test_any_text_can_be_linked() -> None:
+    rng = random.Random(7)
+    words = "the kitchen lamp 5 % <1> blinds and ’ to — half an hour é 日本 one point 3".split(" ")
+    for _ in range(500):
+        text = " ".join(rng.choices(words, k=rng.randrange(12)))
+        linked = link(home(), text, History(text, ("light.gone",)))
+        assert render_prompt(linked).endswith("<go>")
