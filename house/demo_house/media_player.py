@@ -1,0 +1,103 @@
+"""Media players of the demo house."""
+
+from homeassistant.components.media_player import (
+    MediaPlayerDeviceClass,
+    MediaPlayerEntity,
+    MediaPlayerEntityFeature,
+    MediaPlayerState,
+    MediaType,
+)
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from . import DemoHouseEntry
+from .entity import DemoEntity
+from .plan import PlannedEntity
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: DemoHouseEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add the players of the plan."""
+    async_add_entities(DemoPlayer(planned) for planned in entry.runtime_data.of("media_player"))
+
+
+class DemoPlayer(DemoEntity, MediaPlayerEntity):
+    """A player with a volume and, where the plan names some, tracks to play."""
+
+    _attr_media_content_type = MediaType.MUSIC
+    _attr_volume_step = 0.1
+    _attr_supported_features = (
+        MediaPlayerEntityFeature.TURN_ON
+        | MediaPlayerEntityFeature.TURN_OFF
+        | MediaPlayerEntityFeature.VOLUME_SET
+        | MediaPlayerEntityFeature.VOLUME_STEP
+        | MediaPlayerEntityFeature.VOLUME_MUTE
+    )
+
+    def __init__(self, planned: PlannedEntity) -> None:
+        """Start playing the first track, or turned off where there is none."""
+        super().__init__(planned)
+        self._attr_device_class = MediaPlayerDeviceClass(planned.settings["device_class"])
+        self._attr_volume_level = planned.settings["volume"] / 100
+        self._attr_is_volume_muted = False
+        self._tracks: list[str] = planned.settings.get("playing", [])
+        self._attr_state = MediaPlayerState.OFF
+        if self._tracks:
+            self._attr_state = MediaPlayerState.PLAYING
+            self._attr_media_title = self._tracks[0]
+            self._attr_supported_features |= (
+                MediaPlayerEntityFeature.PLAY
+                | MediaPlayerEntityFeature.PAUSE
+                | MediaPlayerEntityFeature.STOP
+                | MediaPlayerEntityFeature.NEXT_TRACK
+                | MediaPlayerEntityFeature.PREVIOUS_TRACK
+            )
+
+    async def async_turn_on(self) -> None:
+        """Turn on: ready, not playing."""
+        if self._attr_state is MediaPlayerState.OFF:
+            self._become(MediaPlayerState.IDLE)
+
+    async def async_turn_off(self) -> None:
+        """Turn off."""
+        self._become(MediaPlayerState.OFF)
+
+    async def async_media_play(self) -> None:
+        """Play."""
+        self._become(MediaPlayerState.PLAYING)
+
+    async def async_media_pause(self) -> None:
+        """Pause."""
+        self._become(MediaPlayerState.PAUSED)
+
+    async def async_media_stop(self) -> None:
+        """Stop."""
+        self._become(MediaPlayerState.IDLE)
+
+    async def async_media_next_track(self) -> None:
+        """Play the next track."""
+        self._skip(1)
+
+    async def async_media_previous_track(self) -> None:
+        """Play the track before."""
+        self._skip(-1)
+
+    async def async_set_volume_level(self, volume: float) -> None:
+        """Set the volume, 0 to 1."""
+        self._attr_volume_level = volume
+        self.async_write_ha_state()
+
+    async def async_mute_volume(self, mute: bool) -> None:
+        """Mute or unmute."""
+        self._attr_is_volume_muted = mute
+        self.async_write_ha_state()
+
+    def _skip(self, steps: int) -> None:
+        now = self._tracks.index(self._attr_media_title) if self._attr_media_title else 0
+        self._attr_media_title = self._tracks[(now + steps) % len(self._tracks)]
+        self._become(MediaPlayerState.PLAYING)
+
+    def _become(self, state: MediaPlayerState) -> None:
+        self._attr_state = state
+        self.async_write_ha_state()
