@@ -42,9 +42,12 @@ def _make_areas(hass: HomeAssistant, plan: Plan, floors: dict[str, str]) -> dict
     registry = ar.async_get(hass)
     ids = {}
     for area in plan.areas:
-        made = registry.async_get_area_by_name(area.name) or registry.async_create(
-            area.name, aliases=set(area.aliases), floor_id=floors[area.floor] if area.floor else None
-        )
+        made = registry.async_get_or_create(area.name)
+        # Onboarding makes a bare kitchen, bedroom and living room, sometimes before we come.
+        if area.floor and made.floor_id is None:
+            made = registry.async_update(
+                made.id, name=area.name, aliases=set(area.aliases), floor_id=floors[area.floor]
+            )
         ids[area.name] = made.id
     return ids
 

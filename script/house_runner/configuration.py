@@ -1,0 +1,61 @@
+"""Home Assistant's configuration folder for the demo house: what is copied, what is seeded."""
+
+import json
+import shutil
+from pathlib import Path
+
+from .errors import HouseError
+from .paths import HOUSE, INTEGRATION
+from .ports import HOST
+
+
+def write_configuration(folder: Path, port: int) -> None:
+    """Make or refresh `folder`; whatever Home Assistant stored there before is kept."""
+    if not (INTEGRATION / "manifest.json").is_file():
+        raise HouseError(f"the integration is missing: {INTEGRATION} has no manifest.json")
+    components = folder / "custom_components"
+    shutil.rmtree(components, ignore_errors=True)
+    skip = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(INTEGRATION, components / INTEGRATION.name, ignore=skip)
+    shutil.copytree(HOUSE / "demo_house", components / "demo_house", ignore=skip)
+    shutil.copytree(HOUSE / "config", folder, dirs_exist_ok=True)
+    shutil.copy(HOUSE / "house.yaml", folder)
+    _write_http(folder, port)
+    onboarding = _storage(folder, "onboarding")
+    if not onboarding.exists():
+        # The other steps would fetch weather and radio integrations from the internet.
+        _write_storage(onboarding, 4, {"done": ["core_config", "analytics", "integration"]})
+
+
+def _write_http(folder: Path, port: int) -> None:
+    # Home Assistant takes `http:` in YAML as a trial that ends after five minutes; this is its stored form.
+    _write_storage(
+        _storage(folder, "http"),
+        3,
+        {
+            "stable": {
+                "server_port": port,
+                "server_host": [HOST],
+                "cors_allowed_origins": ["https://cast.home-assistant.io"],
+                "login_attempts_threshold": -1,
+                "ip_ban_enabled": True,
+                "ssl_profile": "intermediate_v6",
+                "use_x_frame_options": True,
+                "created_at": "2026-11-01T00:00:00+00:00",
+                "error": None,
+                "error_message": None,
+            },
+            "pending": None,
+            "yaml_migration_done": True,
+        },
+    )
+
+
+def _storage(folder: Path, key: str) -> Path:
+    return folder / ".storage" / key
+
+
+def _write_storage(path: Path, version: int, data: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document = {"version": version, "minor_version": 1, "key": path.name, "data": data}
+    path.write_text(json.dumps(document, indent=1), encoding="utf-8")

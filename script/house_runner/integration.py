@@ -1,0 +1,85 @@
+"""Connects Home Assistant to the server as a user would: the config flow, then the Assist pipeline."""
+
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from .client import Client
+from .errors import HouseError
+from .home_assistant import HomeAssistant, bearer, post
+
+DOMAIN = "picoqwen"
+REQUEST_SECONDS = 60
+
+
+async def configure(home_assistant: HomeAssistant, client: Client, server_url: str, note: Path) -> str:
+    """Make the integration use `server_url` and answer Assist; its conversation entity id.
+
+    `note` is the file that remembers which server an earlier start connected to.
+    """
+    timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
+    async with aiohttp.ClientSession(
+        home_assistant.url, headers=bearer(home_assistant.token), timeout=timeout
+    ) as session:
+        entries = await client.call("config_entries/get", domain=DOMAIN)
+        if entries and _remembered(note) != server_url:
+            await _remove(session, entries)
+            entries = []
+        if entries:
+            await _reload_where_not_loaded(session, entries)
+        else:
+            await _run_config_flow(session, server_url)
+            _remember(note, server_url)
+    agent_id = await _agent(client)
+    await _use_in_pipeline(client, agent_id)
+    return agent_id
+
+
+def _remembered(note: Path) -> str | None:
+    return note.read_text(encoding="utf-8") if note.exists() else None
+
+
+def _remember(note: Path, server_url: str) -> None:
+    note.write_text(server_url, encoding="utf-8")
+
+
+async def _remove(session: aiohttp.ClientSession, entries: list[dict[str, Any]]) -> None:
+    for entry in entries:
+        async with session.delete(f"/api/config/config_entries/entry/{entry['entry_id']}") as response:
+            response.raise_for_status()
+
+
+async def _reload_where_not_loaded(session: aiohttp.ClientSession, entries: list[dict[str, Any]]) -> None:
+    """Home Assistant may have come up before the server; it would try again only seconds later."""
+    for entry in entries:
+        if entry["state"] != "loaded":
+            await post(session, f"/api/config/config_entries/entry/{entry['entry_id']}/reload")
+
+
+async def _run_config_flow(session: aiohttp.ClientSession, server_url: str) -> None:
+    flows = "/api/config/config_entries/flow"
+    step = await post(session, flows, json={"handler": DOMAIN})
+    if step["type"] == "form":
+        step = await post(session, f"{flows}/{step['flow_id']}", json={"url": server_url})
+    if step["type"] != "create_entry":
+        reason = step.get("errors") or step.get("reason")
+        raise HouseError(f"the integration could not be added for {server_url}: {reason}")
+
+
+async def _agent(client: Client) -> str:
+    for entity in await client.call("config/entity_registry/list"):
+        if entity["platform"] == DOMAIN and entity["entity_id"].startswith("conversation."):
+            agent_id: str = entity["entity_id"]
+            return agent_id
+    raise HouseError("the integration was added but made no conversation entity")
+
+
+async def _use_in_pipeline(client: Client, agent_id: str) -> None:
+    pipelines = await client.call("assist_pipeline/pipeline/list")
+    preferred = pipelines["preferred_pipeline"]
+    pipeline = next(row for row in pipelines["pipelines"] if row["id"] == preferred)
+    wanted = {**pipeline, "conversation_engine": agent_id, "prefer_local_intents": False}
+    if wanted != pipeline:
+        del wanted["id"]
+        await client.call("assist_pipeline/pipeline/update", pipeline_id=preferred, **wanted)
