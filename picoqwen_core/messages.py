@@ -148,3 +148,29 @@ class ChatDelta:
     tool_call: ToolCall | None = None
     finish_reason: FinishReason | None = None
     usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A loaded model: `parameters` counts weights, `quantization` names the most common block format."""
+
+    id: str
+    path: str
+    architecture: str
+    parameters: int
+    size_bytes: int
+    quantization: str
+    context_length: int
+    built_in: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """What an engine has done since it started, in tokens, and what is waiting for it now."""
+
+    active: bool
+    queued: int
+    prefilled_tokens: int
+    decoded_tokens: int
+    cached_tokens: int
+    rss_bytes: int

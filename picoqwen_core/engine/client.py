@@ -1,0 +1,195 @@
+"""The asyncio side of an engine worker: starts the process, talks to it, restarts it when it dies.
+
+No arithmetic and no model code is imported here, so the API process stays small.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+
+from picoqwen_core.engine.connection import WorkerConnection
+from picoqwen_core.engine.protocol import from_json, to_json
+from picoqwen_core.errors import EngineError, EngineUnavailable, PicoQwenError
+from picoqwen_core.messages import ChatDelta, ChatRequest, EngineStatus, GenerateRequest, ModelInfo
+
+_LOGGER = logging.getLogger(__name__)
+
+type EngineState = Literal["starting", "ready", "stopped", "failed"]
+
+# Seconds to wait before each restart in a row; the last one repeats.
+RESTART_DELAYS = (0.1, 1.0, 3.0, 10.0, 30.0)
+# A worker that stayed up this long has earned a fresh count of restarts.
+STABLE_SECONDS = 60.0
+
+
+class EngineClient:
+    """One model in one worker process.
+
+    `state` is "starting" while a process loads the model, "ready", "failed" when the last attempt to
+    start did not succeed (`error` says why; after the first success it is tried again), or "stopped".
+    """
+
+    def __init__(
+        self,
+        model_path: Path,
+        *,
+        model_id: str,
+        context_length: int | None = None,
+        threads: int | None = None,
+        cache_dir: Path | None = None,
+        start_timeout: float = 300.0,
+        silence_timeout: float = 600.0,
+        restart_delays: Sequence[float] = RESTART_DELAYS,
+    ) -> None:
+        """Nothing is started yet.
+
+        context_length: tokens, None for the worker's choice; threads: None for the worker's choice;
+        cache_dir: where compiled kernels are kept; start_timeout: seconds for loading and compiling;
+        silence_timeout: seconds without a sign of life after which an answer is given up.
+        """
+        self._model_path = model_path
+        self._model_id = model_id
+        self._context_length = context_length
+        self._threads = threads
+        self._cache_dir = cache_dir
+        self._start_timeout = start_timeout
+        self._silence_timeout = silence_timeout
+        self._restart_delays = tuple(restart_delays)
+        self._connection: WorkerConnection | None = None
+        self._supervisor: asyncio.Task[None] | None = None
+        self.state: EngineState = "stopped"
+        self.info: ModelInfo | None = None
+        self.error: str | None = None
+        self.restarts = 0
+
+    @property
+    def worker_pid(self) -> int | None:
+        """The process id of the worker, while there is one."""
+        return self._connection.pid if self._connection else None
+
+    async def start(self) -> None:
+        """Start the worker and wait until it can answer.
+
+        Raises CheckpointError for a model that cannot be loaded, EngineUnavailable when the process dies or
+        does not become ready in time.
+        """
+        if self._supervisor is not None:
+            raise EngineError(f"the engine of {self._model_id} is already started")
+        connection = await self._launch()
+        self._supervisor = asyncio.create_task(self._supervise(connection), name=f"engine {self._model_id}")
+
+    async def stop(self) -> None:
+        """End the worker within 5 seconds; answers in flight fail with EngineUnavailable."""
+        self.state = "stopped"
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._supervisor
+            self._supervisor = None
+        self.state = "stopped"
+
+    def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta]:
+        """Stream an answer. Closing the iterator stops the work within one token."""
+        return self._stream("chat", request)
+
+    def generate(self, request: GenerateRequest) -> AsyncGenerator[ChatDelta]:
+        """Stream the continuation of a raw prompt."""
+        return self._stream("generate", request)
+
+    async def status(self, time_limit: float = 5.0) -> EngineStatus:
+        """Counters of the worker since it started."""
+        async with asyncio.timeout(time_limit):
+            reply = await self._ready_connection().ask("status")
+        return from_json(EngineStatus, reply["status"])
+
+    async def _stream(self, op: str, request: ChatRequest | GenerateRequest) -> AsyncGenerator[ChatDelta]:
+        frame: dict[str, Any] = {"op": op, "request": to_json(request)}
+        with self._ready_connection().open(frame) as replies:
+            while True:
+                try:
+                    async with asyncio.timeout(self._silence_timeout):
+                        reply = await replies.next()
+                except TimeoutError as err:
+                    raise EngineUnavailable(
+                        f"the engine of {self._model_id} has been silent for {self._silence_timeout:g} s"
+                    ) from err
+                if "end" in reply:
+                    return
+                yield from_json(ChatDelta, reply["delta"])
+
+    def _ready_connection(self) -> WorkerConnection:
+        if self._connection is None or self.state != "ready":
+            reason = f": {self.error}" if self.error else ""
+            raise EngineUnavailable(f"the engine of {self._model_id} is {self.state}{reason}")
+        return self._connection
+
+    async def _launch(self) -> WorkerConnection:
+        """Start a process and wait for its ready message; leaves no process behind when it fails."""
+        self.state = "starting"
+        try:
+            self._connection = await WorkerConnection.launch(self._arguments())
+            async with asyncio.timeout(self._start_timeout):
+                self.info = await self._connection.ready()
+        except TimeoutError as err:
+            message = f"the engine of {self._model_id} was not ready after {self._start_timeout:g} s"
+            await self._give_up(message)
+            raise EngineUnavailable(message) from err
+        except PicoQwenError as err:
+            await self._give_up(str(err))
+            raise
+        except asyncio.CancelledError:
+            await self._give_up("stopped while starting")
+            raise
+        self.state, self.error = "ready", None
+        return self._connection
+
+    async def _give_up(self, reason: str) -> None:
+        self.state, self.error = "failed", reason
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def _supervise(self, connection: WorkerConnection) -> None:
+        """Wait for the worker's end and start the next one, until cancelled."""
+        loop = asyncio.get_running_loop()
+        attempt = 0
+        try:
+            while True:
+                started = loop.time()
+                await connection.ended()
+                self.state, self.error = "starting", connection.obituary
+                _LOGGER.error("The engine of %s %s; restarting it", self._model_id, connection.obituary)
+                await connection.close()
+                self._connection = None
+                attempt = 0 if loop.time() - started > STABLE_SECONDS else attempt
+                connection, attempt = await self._relaunch(attempt)
+        finally:
+            await self._give_up("stopped")
+
+    async def _relaunch(self, attempt: int) -> tuple[WorkerConnection, int]:
+        """Try until a worker is ready; returns it and the number of the next attempt."""
+        while True:
+            await asyncio.sleep(self._restart_delays[min(attempt, len(self._restart_delays) - 1)])
+            attempt += 1
+            try:
+                connection = await self._launch()
+            except PicoQwenError as err:
+                _LOGGER.warning("The engine of %s did not start: %s", self._model_id, err)
+                continue
+            self.restarts += 1
+            return connection, attempt
+
+    def _arguments(self) -> list[str]:
+        arguments = ["--model", str(self._model_path.resolve()), "--id", self._model_id]
+        options = (
+            ("--context", self._context_length),
+            ("--threads", self._threads),
+            ("--cache-dir", self._cache_dir),
+        )
+        for flag, value in options:
+            if value is not None:
+                arguments += [flag, str(value)]
+        return arguments
