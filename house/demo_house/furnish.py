@@ -79,7 +79,7 @@ def _make_entity(
 def _make_satellites(hass: HomeAssistant, entry: ConfigEntry, plan: Plan, areas: dict[str, str]) -> None:
     registry = dr.async_get(hass)
     for satellite in plan.satellites:
-        if registry.async_get_device(identifiers={(DOMAIN, satellite.id)}):
+        if registry.async_get_device_by_identifier((DOMAIN, satellite.id), entry.entry_id):
             continue
         device = registry.async_get_or_create(
             config_entry_id=entry.entry_id, identifiers={(DOMAIN, satellite.id)}, name=satellite.name
