@@ -58,8 +58,9 @@ def _make_entity(
     registry = er.async_get(hass)
     foreign = FOREIGN_PLATFORMS.get(planned.domain)
     platform = foreign or DOMAIN
-    if registry.async_get_entity_id(planned.domain, platform, planned.object_id):
-        return
+    known = registry.async_get_entity_id(planned.domain, platform, planned.object_id)
+    if known and "conversation" in registry.entities[known].options:
+        return  # furnished at an earlier start; a script or scene may be registered before we come
     made = registry.async_get_or_create(
         planned.domain,
         platform,

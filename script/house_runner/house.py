@@ -10,7 +10,7 @@ from pathlib import Path
 from .client import Client, connect
 from .conversation import Conversation
 from .home_assistant import HomeAssistant, start_home_assistant
-from .integration import configure
+from .integration import configure, reload_entry
 from .ports import find_free, require_free
 from .server import Server, start_server
 
@@ -34,6 +34,11 @@ class House:
     home_assistant: HomeAssistant
     client: Client
     conversation: Conversation
+
+    async def reset(self) -> None:
+        """Put every device back to what house.yaml says."""
+        (entry,) = await self.client.call("config_entries/get", domain="demo_house")
+        await reload_entry(self.home_assistant, entry["entry_id"])
 
     async def restart_server(self) -> None:
         """Start a new server on the same port after the old one has ended."""

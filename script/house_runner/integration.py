@@ -18,10 +18,7 @@ async def configure(home_assistant: HomeAssistant, client: Client, server_url: s
 
     `note` is the file that remembers which server an earlier start connected to.
     """
-    timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
-    async with aiohttp.ClientSession(
-        home_assistant.url, headers=bearer(home_assistant.token), timeout=timeout
-    ) as session:
+    async with _rest(home_assistant) as session:
         entries = await client.call("config_entries/get", domain=DOMAIN)
         if entries and _remembered(note) != server_url:
             await _remove(session, entries)
@@ -34,6 +31,21 @@ async def configure(home_assistant: HomeAssistant, client: Client, server_url: s
     agent_id = await _agent(client)
     await _use_in_pipeline(client, agent_id)
     return agent_id
+
+
+async def reload_entry(home_assistant: HomeAssistant, entry_id: str) -> None:
+    """Unload one config entry and set it up anew."""
+    async with _rest(home_assistant) as session:
+        await _reload(session, entry_id)
+
+
+def _rest(home_assistant: HomeAssistant) -> aiohttp.ClientSession:
+    timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
+    return aiohttp.ClientSession(home_assistant.url, headers=bearer(home_assistant.token), timeout=timeout)
+
+
+async def _reload(session: aiohttp.ClientSession, entry_id: str) -> None:
+    await post(session, f"/api/config/config_entries/entry/{entry_id}/reload")
 
 
 def _remembered(note: Path) -> str | None:
@@ -54,7 +66,7 @@ async def _reload_where_not_loaded(session: aiohttp.ClientSession, entries: list
     """Home Assistant may have come up before the server; it would try again only seconds later."""
     for entry in entries:
         if entry["state"] != "loaded":
-            await post(session, f"/api/config/config_entries/entry/{entry['entry_id']}/reload")
+            await _reload(session, entry["entry_id"])
 
 
 async def _run_config_flow(session: aiohttp.ClientSession, server_url: str) -> None:

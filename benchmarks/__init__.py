@@ -1,0 +1,1 @@
+"""Benchmarks: one file each, run by script/bench NAME; each prints a table, and JSON when asked."""
