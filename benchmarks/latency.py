@@ -1,4 +1,4 @@
-"""From a sentence to the changed state, through a real Home Assistant, and what the server's processes weigh."""
+"""From a sentence to the changed state, through a real Home Assistant; and the memory of the server."""
 
 import argparse
 import asyncio
@@ -51,7 +51,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The figures; `correct` counts requests that changed what they meant, as they meant it, and nothing else."""
+    """The figures; `correct` counts requests that changed just what they meant, as they meant it."""
 
     sentence_to_state_p50_ms: float
     sentence_to_state_p90_ms: float
