@@ -7,6 +7,11 @@ UV_VERSION=0.13.6
 PYTHON_WANTED='>=3.14.2,<3.15'
 PRIVATE_PYTHON=${XDG_CACHE_HOME:-$HOME/.cache}/picoqwen/python314
 
+# uv carries certificates of its own; the machine's are the right ones behind a company's proxy.
+if [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -e /etc/pki/tls/certs/ca-bundle.crt ]; then
+  export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-true}
+fi
+
 say() { printf '%s\n' "$*" >&2; }
 
 fail() {
@@ -64,5 +69,5 @@ find_python() {
       return
     fi
   fi
-  fail "no Python $PYTHON_WANTED here and none could be downloaded; install one, or see $log ($(tail -n 1 "$log"))"
+  fail "no Python $PYTHON_WANTED here and none could be downloaded (is the network there?); install one, or see $log ($(tail -n 1 "$log"))"
 }
