@@ -48,8 +48,9 @@ def random_texts(count: int) -> list[str]:
     """Words, digits, spaces, accents composed and not, emoji, scripts and Qwen's own tokens, mixed."""
     rng = random.Random(7)
     parts = (
-        "the lamp Küche Ku\u0308che 厨房 кухня 🦙 👩‍👩‍👧 e\u0301 ﬁ Å \u212b \u1e9b\u0323 'S 've 21.5 °C 1234567 \n \r\n \t \u00a0 "
-        "\u3000 <|im_start|> <|im_end|> <think> </tool_call> <|im_end <| \x00 \u200d \ud7a3 \u1112\u1161\u11ab"
+        "the lamp Küche Ku\u0308che 厨房 кухня 🦙 👩‍👩‍👧 e\u0301 ﬁ Å \u212b \u1e9b\u0323 'S 've "
+        "21.5 °C 1234567 \n \r\n \t \u00a0 \u3000 <|im_start|> <|im_end|> <think> </tool_call> "
+        "<|im_end <| \x00 \u200d \ud7a3 \u1112\u1161\u11ab"
     ).split(" ")
     joints = ("", " ", "  ", "\n", "   \n")
     return ["".join(rng.choice(parts) + rng.choice(joints) for _ in range(12)) for _ in range(count)]
