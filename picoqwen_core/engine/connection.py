@@ -137,19 +137,24 @@ class WorkerConnection:
                 await self._reading
 
     def _send(self, frame: Frame) -> None:
-        if self._writer.is_closing():
+        if self._writer.is_closing() or self._reading is None or self._reading.done():
             raise EngineUnavailable("the engine's process is gone")
         self._writer.write(pack_frame(frame))
 
     async def _read(self) -> None:
         """Hand each frame to the request it answers, until the stream ends."""
-        while (frame := await read_frame(self._reader)) is not None:
-            replies = self._open.get(frame["id"])
-            # An unknown number is a request that was cancelled while its last frames were under way.
-            if replies is not None:
-                replies.put(error_from_json(frame["error"]) if "error" in frame else frame)
+        try:
+            while (frame := await read_frame(self._reader)) is not None:
+                self._deliver(frame)
+        except PicoQwenError:
+            _LOGGER.exception("Worker %s sent what cannot be read", self.pid)
         self.obituary = await self._exit_words()
         self._fail_open(self.obituary)
+
+    def _deliver(self, frame: Frame) -> None:
+        # An unknown number is a request that was cancelled while its last frames were under way.
+        if (replies := self._open.get(frame["id"])) is not None:
+            replies.put(error_from_json(frame["error"]) if "error" in frame else frame)
 
     def _fail_open(self, why: str) -> None:
         for replies in self._open.values():

@@ -1,0 +1,202 @@
+"""A model file made ready to answer: tokenizer, template and engine together, requests in, deltas out."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+from picoqwen_core.chat import TEMPLATE_KEY, ChatTemplate
+from picoqwen_core.engine.engine import Engine
+from picoqwen_core.errors import RequestError
+from picoqwen_core.home.responder import HomeResponder
+from picoqwen_core.loaders.checkpoint import Checkpoint
+from picoqwen_core.loaders.gguf import open_gguf
+from picoqwen_core.messages import (
+    ChatDelta,
+    ChatRequest,
+    FinishReason,
+    GenerateRequest,
+    ModelInfo,
+    SamplingParams,
+    Usage,
+)
+from picoqwen_core.model.qwen3 import Qwen3
+from picoqwen_core.parsing import OutputParser, StopStrings
+from picoqwen_core.tokenizer import Tokenizer
+
+PROMPT_FORMAT_KEY, HOME_FORMAT = "picoqwen.prompt_format", "home-1"
+# Without a wish, room for a home's tools and a conversation, in memory that a small machine has.
+DEFAULT_CONTEXT = 4096
+# The longest decision of the built-in model is far shorter; a model gone astray ends here.
+HOME_MAX_TOKENS = 64
+_GREEDY = SamplingParams(temperature=0)
+_OPEN_THOUGHT = "<think>"
+_WARM_UP_TOKENS = 40
+
+
+class LoadedModel:
+    """Answers one request at a time, on the thread that calls it."""
+
+    def __init__(
+        self, info: ModelInfo, tokenizer: Tokenizer, template: ChatTemplate | None, engine: Engine[Any]
+    ) -> None:
+        self.info = info
+        self.engine = engine
+        self._tokenizer = tokenizer
+        self._template = template
+
+    @classmethod
+    def load(cls, path: Path, model_id: str, context_length: int | None, threads: int | None) -> Self:
+        """Open a GGUF file; CheckpointError when it cannot be used."""
+        checkpoint = open_gguf(path)
+        model = Qwen3.from_checkpoint(checkpoint, threads=threads)
+        context = min(context_length or DEFAULT_CONTEXT, model.config.context_length)
+        template = (
+            ChatTemplate.from_metadata(checkpoint.metadata) if TEMPLATE_KEY in checkpoint.metadata else None
+        )
+        tokenizer = Tokenizer.from_metadata(checkpoint.metadata)
+        # The checkpoint is not kept: its lists of tokens and merges cost tens of megabytes.
+        return cls(
+            _info(checkpoint, model_id, context), tokenizer, template, Engine(model, context_length=context)
+        )
+
+    def warm_up(self) -> None:
+        """Compile what prompts and answers run through, so that the first request does not wait for it."""
+        prompt = [0] * min(_WARM_UP_TOKENS, self.engine.context_length - 2)
+        for _ in self.engine.generate(prompt, _GREEDY, max_tokens=2, stop_ids=frozenset()):
+            pass
+        self.engine.forget()
+
+    def chat(self, request: ChatRequest, cancelled: Callable[[], bool]) -> Iterator[ChatDelta]:
+        """Continue a conversation; the last delta carries the finish reason and the usage."""
+        return (self._home_chat if self.info.built_in else self._template_chat)(request, cancelled)
+
+    def generate(self, request: GenerateRequest, cancelled: Callable[[], bool]) -> Iterator[ChatDelta]:
+        """Continue raw text; control tokens that the model writes are shown."""
+        meter = _Meter(self.engine)
+        ids = self._tokenizer.encode(request.prompt)
+        if self._tokenizer.bos_id is not None:
+            ids.insert(0, self._tokenizer.bos_id)
+        reason = yield from self._answer(ids, request, cancelled, _as_content, skip_special=False)
+        yield ChatDelta(finish_reason=reason, usage=meter.usage(len(ids)))
+
+    def _template_chat(self, request: ChatRequest, cancelled: Callable[[], bool]) -> Iterator[ChatDelta]:
+        if self._template is None:
+            raise RequestError(f"{self.info.id} has no chat template; it can only continue raw text")
+        meter = _Meter(self.engine)
+        prompt = self._template.render(request.messages, request.tools, thinking=request.thinking)
+        ids = self._tokenizer.encode(prompt)
+        parser = OutputParser(thinking=prompt.rstrip().endswith(_OPEN_THOUGHT))
+        reason = yield from self._answer(ids, request, cancelled, parser.feed, skip_special=True)
+        yield from parser.finish()
+        if parser.tool_calls and reason == "stop":
+            reason = "tool_calls"
+        yield ChatDelta(finish_reason=reason, usage=meter.usage(len(ids)))
+
+    def _home_chat(self, request: ChatRequest, cancelled: Callable[[], bool]) -> Iterator[ChatDelta]:
+        """The built-in model reads compact prompts; home/ writes them and makes answers of its output."""
+        meter = _Meter(self.engine)
+        prompt_tokens = 0
+
+        def complete(prompt: str) -> str:
+            nonlocal prompt_tokens
+            ids = self._tokenizer.encode(prompt)
+            prompt_tokens += len(ids)
+            stream = self.engine.generate(
+                ids,
+                _GREEDY,
+                max_tokens=HOME_MAX_TOKENS,
+                stop_ids=self._tokenizer.stop_ids,
+                cancelled=cancelled,
+            )
+            output = list(stream)
+            if cancelled():
+                raise _Cancelled
+            return self._tokenizer.decode(output)
+
+        reason: FinishReason = "stop"
+        try:
+            for delta in HomeResponder(complete).respond(request):
+                reason = "tool_calls" if delta.tool_call else delta.finish_reason or reason
+                piece = replace(delta, finish_reason=None, usage=None)
+                if piece != ChatDelta():
+                    yield piece
+                if cancelled():
+                    reason = "cancelled"
+                    break
+        except _Cancelled:
+            reason = "cancelled"
+        yield ChatDelta(finish_reason=reason, usage=meter.usage(prompt_tokens))
+
+    def _answer(
+        self,
+        ids: list[int],
+        request: ChatRequest | GenerateRequest,
+        cancelled: Callable[[], bool],
+        split: Callable[[str], list[ChatDelta]],
+        *,
+        skip_special: bool,
+    ) -> Generator[ChatDelta, None, FinishReason]:
+        """Yield what `split` makes of the answer's text, up to a stop string; returns why it ends."""
+        decoder = self._tokenizer.stream_decoder(skip_special=skip_special)
+        stops = StopStrings(request.stop)
+        tokens = self.engine.generate(
+            ids,
+            request.sampling,
+            max_tokens=request.max_tokens,
+            stop_ids=self._tokenizer.stop_ids,
+            cancelled=cancelled,
+        )
+        reason: FinishReason | None = None
+        while reason is None:
+            try:
+                text = decoder.push(next(tokens))
+            except StopIteration as end:
+                text, reason = decoder.flush(), end.value
+            if text := stops.feed(text):
+                yield from split(text)
+            if stops.hit:
+                tokens.close()
+                return "stop"
+        if rest := stops.finish():
+            yield from split(rest)
+        return reason
+
+
+class _Cancelled(Exception):
+    """The caller has left in the middle of a home request."""
+
+
+class _Meter:
+    """What one request adds to the engine's counters."""
+
+    def __init__(self, engine: Engine[Any]) -> None:
+        self._engine = engine
+        self._decoded = engine.stats.decoded_tokens
+        self._cached = engine.stats.cached_tokens
+
+    def usage(self, prompt_tokens: int) -> Usage:
+        stats = self._engine.stats
+        return Usage(prompt_tokens, stats.decoded_tokens - self._decoded, stats.cached_tokens - self._cached)
+
+
+def _as_content(text: str) -> list[ChatDelta]:
+    return [ChatDelta(content=text)]
+
+
+def _info(checkpoint: Checkpoint, model_id: str, context_length: int) -> ModelInfo:
+    weights: Counter[str] = Counter()
+    for tensor in checkpoint.tensors.values():
+        weights[tensor.type.name] += math.prod(tensor.shape)
+    return ModelInfo(
+        id=model_id,
+        path=str(checkpoint.path),
+        architecture=str(checkpoint.metadata["general.architecture"]),
+        parameters=weights.total(),
+        size_bytes=checkpoint.size,
+        quantization=weights.most_common(1)[0][0],
+        context_length=context_length,
+        built_in=checkpoint.metadata.get(PROMPT_FORMAT_KEY) == HOME_FORMAT,
+    )

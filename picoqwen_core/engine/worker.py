@@ -1,0 +1,196 @@
+"""The process that owns one loaded model: `python -m picoqwen_core.engine.worker --fd N --model PATH ...`.
+
+The main thread loads the model and works on one request after another. A reader thread takes what
+arrives, so that a cancellation or the parent's end is noticed in the middle of an answer.
+"""
+
+import argparse
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from picoqwen_core.engine.jobs import Job, JobQueue
+from picoqwen_core.engine.protocol import (
+    Frame,
+    error_to_json,
+    from_json,
+    pack_frame,
+    receive_frame,
+    to_json,
+)
+from picoqwen_core.errors import EngineError, PicoQwenError
+from picoqwen_core.messages import ChatRequest, EngineStatus, GenerateRequest
+
+if TYPE_CHECKING:
+    from picoqwen_core.engine.loaded import LoadedModel
+
+_LOGGER = logging.getLogger(__name__)
+
+QUEUE_LIMIT = 8
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until the other end of the socket closes."""
+    options = _parse_arguments(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    # Ctrl-C in a terminal reaches every process of it; ours is ended by its parent, in order.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _prepare_environment(options.cache_dir, options.threads)
+    worker = Worker(socket.socket(fileno=options.fd), queue_limit=options.queue)
+    threading.Thread(target=worker.read_requests, name="reader", daemon=True).start()
+    try:
+        model = _load(options)
+    except PicoQwenError as err:
+        worker.send({"error": error_to_json(err)})
+        return 1
+    except Exception as err:
+        _LOGGER.exception("Loading %s failed", options.model)
+        worker.send({"error": error_to_json(EngineError(f"loading {options.model} failed: {err!r}"))})
+        return 1
+    worker.serve(model)
+    return 0
+
+
+class Worker:
+    """Both ends of the work: what the reader thread takes in, and what the main thread answers."""
+
+    def __init__(self, connection: socket.socket, *, queue_limit: int = QUEUE_LIMIT) -> None:
+        self._connection = connection
+        self._sending = threading.Lock()
+        self._jobs = JobQueue(queue_limit)
+        self._model: LoadedModel | None = None
+
+    def send(self, frame: Frame) -> None:
+        """Send one frame; both threads do."""
+        data = pack_frame(frame)
+        try:
+            with self._sending:
+                self._connection.sendall(data)
+        except OSError:
+            # The parent is gone: there is nothing to save and nobody to tell.
+            os._exit(0)
+
+    def serve(self, model: "LoadedModel") -> None:
+        """Say ready, then answer jobs until the process ends."""
+        self._model = model
+        self.send({"ready": to_json(model.info)})
+        while True:
+            self._answer(model, self._jobs.take())
+
+    def read_requests(self) -> None:
+        """Take frames until the parent closes its end or dies; then end the process at once."""
+        try:
+            while (frame := receive_frame(self._connection)) is not None:
+                self._handle(frame)
+        except Exception:
+            _LOGGER.exception("The connection to the API process failed")
+        # Not sys.exit: a kernel may be running on the main thread, for as long as it likes.
+        os._exit(0)
+
+    def _handle(self, frame: Frame) -> None:
+        match frame["op"]:
+            case "chat" | "generate":
+                try:
+                    self._jobs.add(Job(frame["id"], frame["op"], frame["request"]))
+                except PicoQwenError as err:
+                    self.send({"id": frame["id"], "error": error_to_json(err)})
+            case "cancel":
+                self._jobs.cancel(frame["id"])
+            case "status":
+                self.send({"id": frame["id"], "status": to_json(self._status())})
+
+    def _answer(self, model: "LoadedModel", job: Job) -> None:
+        try:
+            if job.op == "chat":
+                deltas = model.chat(from_json(ChatRequest, job.request), job.cancelled.is_set)
+            else:
+                deltas = model.generate(from_json(GenerateRequest, job.request), job.cancelled.is_set)
+            for delta in deltas:
+                self.send({"id": job.id, "delta": to_json(delta)})
+            self.send({"id": job.id, "end": True})
+        except PicoQwenError as err:
+            self.send({"id": job.id, "error": error_to_json(err)})
+        except Exception as err:
+            _LOGGER.exception("Request %s failed", job.id)
+            self.send({"id": job.id, "error": error_to_json(EngineError(f"the engine failed: {err!r}"))})
+
+    def _status(self) -> EngineStatus:
+        active, queued = self._jobs.counts()
+        stats = self._model.engine.stats if self._model else None
+        return EngineStatus(
+            active=active,
+            queued=queued,
+            prefilled_tokens=stats.prefilled_tokens if stats else 0,
+            decoded_tokens=stats.decoded_tokens if stats else 0,
+            cached_tokens=stats.cached_tokens if stats else 0,
+            rss_bytes=psutil.Process().memory_info().rss,
+        )
+
+
+def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="picoqwen-worker", description="One loaded model.")
+    parser.add_argument("--fd", type=int, required=True, help="inherited socket to the API process")
+    parser.add_argument("--model", type=Path, required=True, help="GGUF file")
+    parser.add_argument("--id", default="model", help="the model's name")
+    parser.add_argument("--context", type=int, help="tokens of prompt and answer together")
+    parser.add_argument("--threads", type=int, help="threads to compute with")
+    parser.add_argument("--queue", type=int, default=QUEUE_LIMIT, help="requests that may wait")
+    parser.add_argument("--cache-dir", type=Path, help="where compiled kernels are kept")
+    return parser.parse_args(arguments)
+
+
+def _prepare_environment(cache_dir: Path | None, threads: int | None) -> None:
+    """Settings that numba, NumPy and tokenizers read when they are imported, so before that."""
+    if cache_dir is None and "NUMBA_CACHE_DIR" in os.environ:
+        cache_dir = Path(os.environ["NUMBA_CACHE_DIR"])
+    os.environ["NUMBA_CACHE_DIR"] = str(_writable(cache_dir or _user_cache()))
+    if threads is not None:
+        os.environ["NUMBA_NUM_THREADS"] = str(threads)
+    # Our kernels do the arithmetic; idle pools of other libraries cost memory.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
+def _user_cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "picoqwen" / "numba"
+
+
+def _writable(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as err:
+        # A fixed name in the shared temporary folder would let others plant compiled code.
+        fallback = Path(tempfile.mkdtemp(prefix="picoqwen-numba-"))
+        _LOGGER.warning(
+            "Compiled kernels cannot be kept in %s (%s); the next start compiles again", folder, err
+        )
+        return fallback
+
+
+def _load(options: argparse.Namespace) -> "LoadedModel":
+    # Imported here because numba reads its settings from the environment at import.
+    from picoqwen_core.engine.loaded import LoadedModel  # noqa: PLC0415
+
+    model = LoadedModel.load(options.model, options.id, options.context, options.threads)
+    model.warm_up()
+    gc.collect()
+    # What is loaded stays: later collections need not walk it.
+    gc.freeze()
+    return model
+
+
+if __name__ == "__main__":
+    sys.exit(main())
