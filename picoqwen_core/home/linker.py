@@ -100,9 +100,12 @@ def _partial_matches(table: PhraseTable, spans: list[_Span]) -> list[_Span]:
                 result.extend(_Span(None, (token,)) for token in run)
             run.clear()
 
-    for span in spans:
+    for index, span in enumerate(spans):
         token = span.tokens[0]
-        if span.kind is None and token.text not in IGNORED and token.stem in table.name_words:
+        if _is_verb(spans, index):
+            flush()
+            result.append(span)
+        elif span.kind is None and token.text not in IGNORED and token.stem in table.name_words:
             run.append(token)
         elif span.kind is LinkKind.NUMBER and run and token.stem in table.name_words:
             run.append(token)  # "lamp 2"
@@ -111,6 +114,19 @@ def _partial_matches(table: PhraseTable, spans: list[_Span]) -> list[_Span]:
             result.append(span)
     flush()
     return result
+
+
+def _is_verb(spans: Sequence[_Span], index: int) -> bool:
+    """ "Switch" is a device in "the switch" and a verb in "switch on" and "please switch the lamp off"."""
+    if spans[index].text not in ("switch", "light", "heat", "power", "lock"):
+        return False
+    before = spans[index - 1].text if index else ""
+    after = spans[index + 1] if index + 1 < len(spans) else None
+    return (
+        before not in ("the", "my", "a")
+        and after is not None
+        and (after.text in ("on", "off", "up", "the", "my", "all", "both") or after.kind is LinkKind.FULL)
+    )
 
 
 def _best_partial(table: PhraseTable, run: Sequence[Token]) -> tuple[str, ...]:
