@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import contextlib
-import errno
 import signal
 import sys
 import tempfile
@@ -14,7 +13,7 @@ from .conversation import Answer, Conversation
 from .errors import HouseError
 from .home_assistant import PASSWORD, USERNAME
 from .house import House, HouseOptions, open_house
-from .paths import STATE
+from .paths import STATE, make_folder
 from .ports import require_free
 from .running import RunningHouse, claim, find_running, leave_note
 from .server import start_server
@@ -32,10 +31,6 @@ def main() -> int:
         return 0
     except HouseError as err:
         print(f"error: {err}", file=sys.stderr)
-    except OSError as err:
-        if err.errno != errno.ENOSPC:
-            raise
-        print(f"error: no disk space left for {STATE}", file=sys.stderr)
     return 1
 
 
@@ -70,7 +65,7 @@ async def _dispatch(arguments: argparse.Namespace) -> int:
 
 async def _keep_server(port: int) -> None:
     require_free(port, "--port")
-    server = await start_server(port, STATE / "server.log")
+    server = await start_server(port, make_folder(STATE) / "server.log")
     try:
         print(f"Pico-Qwen answers on {server.url} (log: {server.process.log}). Ctrl-C stops it.", flush=True)
         await server.process.wait()

@@ -11,6 +11,7 @@ from .client import Client, connect
 from .conversation import Conversation
 from .home_assistant import HomeAssistant, start_home_assistant
 from .integration import configure, reload_entry
+from .paths import make_folder
 from .ports import find_free, require_free
 from .server import Server, start_server
 
@@ -54,6 +55,7 @@ async def open_house(options: HouseOptions) -> AsyncIterator[House]:
         folder = options.state or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="picoqwen-", ignore_cleanup_errors=True))
         )
+        make_folder(folder)
         server, home_assistant = await _start_both(stack, options, folder)
         client = await stack.enter_async_context(connect(home_assistant.url, home_assistant.token))
         agent_id = await configure(home_assistant, client, server.url, folder / "server-url.txt")

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .errors import HouseError
+from .paths import make_folder
 
 NOTE = "running.json"
 
@@ -24,7 +25,7 @@ class RunningHouse:
 @contextlib.contextmanager
 def claim(folder: Path) -> Iterator[None]:
     """Hold the folder for this process: two Home Assistants on one configuration destroy it."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
