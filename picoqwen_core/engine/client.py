@@ -40,6 +40,7 @@ class EngineClient:
         context_length: int | None = None,
         threads: int | None = None,
         cache_dir: Path | None = None,
+        queue_limit: int | None = None,
         start_timeout: float = 300.0,
         silence_timeout: float = 600.0,
         restart_delays: Sequence[float] = RESTART_DELAYS,
@@ -47,7 +48,8 @@ class EngineClient:
         """Nothing is started yet.
 
         context_length: tokens, None for the worker's choice; threads: None for the worker's choice;
-        cache_dir: where compiled kernels are kept; start_timeout: seconds for loading and compiling;
+        cache_dir: where compiled kernels are kept; queue_limit: requests that may wait beside the one in
+        work before BusyError; start_timeout: seconds for loading and compiling;
         silence_timeout: seconds without a sign of life after which an answer is given up.
         """
         self._model_path = model_path
@@ -55,6 +57,7 @@ class EngineClient:
         self._context_length = context_length
         self._threads = threads
         self._cache_dir = cache_dir
+        self._queue_limit = queue_limit
         self._start_timeout = start_timeout
         self._silence_timeout = silence_timeout
         self._restart_delays = tuple(restart_delays)
@@ -89,6 +92,8 @@ class EngineClient:
             with suppress(asyncio.CancelledError):
                 await self._supervisor
             self._supervisor = None
+        # Not left to the supervisor: a task that is cancelled before its first step runs no clean-up.
+        await self._drop_connection()
         self.state = "stopped"
 
     def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta]:
@@ -148,6 +153,9 @@ class EngineClient:
 
     async def _give_up(self, reason: str) -> None:
         self.state, self.error = "failed", reason
+        await self._drop_connection()
+
+    async def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
@@ -156,18 +164,14 @@ class EngineClient:
         """Wait for the worker's end and start the next one, until cancelled."""
         loop = asyncio.get_running_loop()
         attempt = 0
-        try:
-            while True:
-                started = loop.time()
-                await connection.ended()
-                self.state, self.error = "starting", connection.obituary
-                _LOGGER.error("The engine of %s %s; restarting it", self._model_id, connection.obituary)
-                await connection.close()
-                self._connection = None
-                attempt = 0 if loop.time() - started > STABLE_SECONDS else attempt
-                connection, attempt = await self._relaunch(attempt)
-        finally:
-            await self._give_up("stopped")
+        while True:
+            started = loop.time()
+            await connection.ended()
+            self.state, self.error = "starting", connection.obituary
+            _LOGGER.error("The engine of %s %s; restarting it", self._model_id, connection.obituary)
+            await self._drop_connection()
+            attempt = 0 if loop.time() - started > STABLE_SECONDS else attempt
+            connection, attempt = await self._relaunch(attempt)
 
     async def _relaunch(self, attempt: int) -> tuple[WorkerConnection, int]:
         """Try until a worker is ready; returns it and the number of the next attempt."""
@@ -188,6 +192,7 @@ class EngineClient:
             ("--context", self._context_length),
             ("--threads", self._threads),
             ("--cache-dir", self._cache_dir),
+            ("--queue", self._queue_limit),
         )
         for flag, value in options:
             if value is not None:

@@ -1,0 +1,49 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from picoqwen_core.engine.client import EngineClient
+from picoqwen_core.messages import ChatDelta, EngineStatus, SamplingParams
+from tests.tiny import write_tiny
+
+ROOT = Path(__file__).resolve().parents[2]
+# Shared by all test runs, so that kernels are compiled once.
+KERNEL_CACHE = ROOT / ".cache" / "numba"
+CONTEXT = 2048
+GREEDY = SamplingParams(temperature=0)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory) -> Path:
+    """A model of random weights that never ends an answer by itself."""
+    return write_tiny(tmp_path_factory.mktemp("model") / "tiny.gguf")
+
+
+def new_client(path: Path, **options) -> EngineClient:
+    return EngineClient(
+        path,
+        **{"model_id": "tiny", "context_length": CONTEXT, "threads": 1, "cache_dir": KERNEL_CACHE} | options,
+    )
+
+
+async def collect(stream: AsyncIterator[ChatDelta]) -> tuple[str, ChatDelta]:
+    """The text of an answer, and its last delta."""
+    deltas = [delta async for delta in stream]
+    return "".join(delta.reasoning + delta.content for delta in deltas), deltas[-1]
+
+
+async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait for something that another process brings about."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - nothing here could set an event
+            await asyncio.sleep(0.01)
+
+
+async def until_status(client: EngineClient, condition: Callable[[EngineStatus], bool]) -> EngineStatus:
+    """Wait until the worker's counters are as wanted, and return them."""
+    async with asyncio.timeout(20):
+        while not condition(status := await client.status()):  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    return status

@@ -1,0 +1,165 @@
+"""A worker's death, the engine's recovery, and the end of both; each test has its own worker."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import aclosing, asynccontextmanager
+
+import psutil
+import pytest
+
+from picoqwen_core.errors import BusyError, EngineError, EngineUnavailable
+from picoqwen_core.messages import ChatRequest, GenerateRequest, Message
+from tests.engine.conftest import GREEDY, KERNEL_CACHE, ROOT, collect, new_client, until, until_status
+
+HELLO = ChatRequest((Message("user", "hello there"),), sampling=GREEDY, max_tokens=5)
+ENDLESS = GenerateRequest("on and on", sampling=GREEDY)
+
+
+@asynccontextmanager
+async def started(path, **options):
+    client = new_client(path, **options)
+    await client.start()
+    try:
+        yield client
+    finally:
+        await client.stop()
+
+
+def gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid)
+
+
+async def test_a_killed_worker_fails_its_answers_at_once_and_comes_back(tiny_model):
+    async with started(tiny_model, restart_delays=(0.3,)) as client:
+        killed = client.worker_pid
+        async with aclosing(client.generate(ENDLESS)) as stream:
+            await anext(stream)
+            waiting = asyncio.create_task(collect(client.chat(HELLO)))
+            await asyncio.sleep(0)
+            os.kill(killed, signal.SIGKILL)
+            with pytest.raises(EngineUnavailable, match="signal 9"):
+                await asyncio.wait_for(collect(stream), 3)
+            with pytest.raises(EngineUnavailable):
+                await asyncio.wait_for(waiting, 3)
+        await until(lambda: client.state == "starting")
+        with pytest.raises(EngineUnavailable, match=r"starting.*signal 9"):
+            await collect(client.chat(HELLO))
+        await until(lambda: client.state == "ready")
+        assert client.worker_pid != killed
+        assert client.restarts == 1
+        assert client.error is None
+        assert (await collect(client.chat(HELLO)))[1].finish_reason == "length"
+
+
+async def test_an_engine_whose_model_vanished_says_failed_and_recovers_when_it_is_back(tiny_model, tmp_path):
+    path = tmp_path / "model.gguf"
+    path.write_bytes(tiny_model.read_bytes())
+    async with started(path, restart_delays=(0.05,)) as client:
+        path.rename(tmp_path / "elsewhere")
+        os.kill(client.worker_pid, signal.SIGKILL)
+        await until(lambda: client.state == "failed")
+        assert "model.gguf" in client.error
+        (tmp_path / "elsewhere").rename(path)
+        await until(lambda: client.state == "ready")
+
+
+async def test_stopping_ends_the_process_and_fails_the_answers_in_flight(tiny_model):
+    client = new_client(tiny_model)
+    await client.start()
+    pid = client.worker_pid
+    async with aclosing(client.generate(ENDLESS)) as stream:
+        await anext(stream)
+        await asyncio.wait_for(client.stop(), 5)
+        with pytest.raises(EngineUnavailable):
+            await collect(stream)
+    assert gone(pid)
+    assert client.state == "stopped"
+    await client.stop()
+
+
+async def test_a_worker_that_ignores_the_request_to_end_is_killed(tiny_model):
+    async with started(tiny_model) as client:
+        pid = client.worker_pid
+        os.kill(pid, signal.SIGSTOP)
+        await asyncio.wait_for(client.stop(), 5)
+        assert gone(pid)
+
+
+async def test_a_stopped_engine_can_be_started_again_but_not_twice(tiny_model):
+    async with started(tiny_model) as client:
+        with pytest.raises(EngineError, match="already started"):
+            await client.start()
+        await client.stop()
+        await client.start()
+        assert (await collect(client.chat(HELLO)))[1].finish_reason == "length"
+
+
+async def test_a_start_that_takes_too_long_leaves_no_process(tiny_model):
+    client = new_client(tiny_model, start_timeout=0.05)
+    with pytest.raises(EngineUnavailable, match=r"not ready after 0\.05 s"):
+        await client.start()
+    assert client.state == "failed"
+    assert children("picoqwen_core.engine.worker") == []
+
+
+async def test_a_full_queue_answers_busy(tiny_model):
+    async with started(tiny_model, queue_limit=1) as client, aclosing(client.generate(ENDLESS)) as running:
+        await anext(running)
+        waiting = asyncio.create_task(collect(client.chat(HELLO)))
+        await until_status(client, lambda s: s.queued == 1)
+        with pytest.raises(BusyError, match="waiting"):
+            await collect(client.chat(HELLO))
+        waiting.cancel()
+
+
+async def test_an_answer_that_stays_silent_too_long_is_given_up(tiny_model):
+    async with started(tiny_model, silence_timeout=0.2) as client:
+        os.kill(client.worker_pid, signal.SIGSTOP)
+        with pytest.raises(EngineUnavailable, match=r"silent for 0\.2 s"):
+            await collect(client.chat(HELLO))
+
+
+def test_a_worker_ends_when_its_parent_is_killed(tiny_model):
+    program = f"""
+import asyncio, pathlib
+from picoqwen_core.engine.client import EngineClient
+async def main():
+    client = EngineClient(pathlib.Path({str(tiny_model)!r}), model_id="tiny", threads=1,
+                          cache_dir=pathlib.Path({str(KERNEL_CACHE)!r}))
+    await client.start()
+    print(client.worker_pid, flush=True)
+    await asyncio.sleep(60)
+asyncio.run(main())
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as parent:
+        worker = int(parent.stdout.readline())
+        parent.kill()
+    deadline = time.monotonic() + 5
+    while not gone(worker) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert gone(worker)
+
+
+def test_the_client_keeps_the_api_process_small():
+    heavy = ("numba", "numpy", "tokenizers", "jinja2", "llvmlite")
+    program = (
+        f"import sys, picoqwen_core.engine.client;print([name for name in {heavy} if name in sys.modules])"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert found.stdout.strip() == "[]"
+
+
+def children(needle: str) -> list[int]:
+    return [
+        child.pid
+        for child in psutil.Process().children(recursive=True)
+        if child.status() != psutil.STATUS_ZOMBIE and needle in " ".join(child.cmdline())
+    ]

@@ -1,0 +1,136 @@
+"""Text, templates, parsing and the engine together, over a model that recites a script."""
+
+import numpy as np
+import pytest
+
+from picoqwen_core.chat import ChatTemplate
+from picoqwen_core.engine.engine import Engine
+from picoqwen_core.engine.loaded import LoadedModel
+from picoqwen_core.errors import RequestError
+from picoqwen_core.messages import (
+    ChatDelta,
+    ChatRequest,
+    GenerateRequest,
+    Message,
+    ModelInfo,
+    SamplingParams,
+)
+from picoqwen_core.tokenizer import Tokenizer
+from tests.vocabulary import tiny_metadata
+
+GREEDY = SamplingParams(temperature=0)
+QUESTION = (Message("user", "Turn on the lamp"),)
+METADATA = tiny_metadata()
+CALL = '<tool_call>\n{"name": "HassTurnOn", "arguments": {"name": "lamp"}}\n</tool_call>'
+
+
+class RecitedCache:
+    def __init__(self) -> None:
+        self.length = 0
+
+    def truncate(self, length: int) -> None:
+        self.length = length
+
+
+class RecitingModel:
+    """After any prompt, each next token of the script is certain; it remembers the prompts."""
+
+    def __init__(self, tokenizer: Tokenizer, script: str) -> None:
+        self.vocab = tokenizer.vocab_size
+        self.script = tokenizer.encode(script + "<|im_end|>")
+        self.reads: list[list[int]] = []
+
+    def new_cache(self, capacity: int) -> RecitedCache:
+        return RecitedCache()
+
+    def forward(self, ids, cache: RecitedCache):
+        cache.length += len(ids)
+        # A prompt ends in something the script does not continue; count from there.
+        self.reads.append(ids.tolist())
+        place = len(self.reads) - 1
+        logits = np.zeros(self.vocab, np.float32)
+        logits[self.script[place]] = 9
+        return logits
+
+
+def loaded(
+    script: str, *, template: str | None = METADATA["tokenizer.chat_template"], built_in: bool = False
+):
+    tokenizer = Tokenizer.from_metadata(METADATA)
+    info = ModelInfo("tiny", "/tiny.gguf", "qwen3", 1, 1, "F32", 2048, built_in)
+    engine = Engine(RecitingModel(tokenizer, script), context_length=2048, prefill_chunk=2048)
+    return LoadedModel(info, tokenizer, ChatTemplate(template) if template is not None else None, engine)
+
+
+def answer(model: LoadedModel, **options) -> list[ChatDelta]:
+    return list(model.chat(ChatRequest(QUESTION, sampling=GREEDY, **options), lambda: False))
+
+
+def joined(deltas: list[ChatDelta]) -> tuple[str, str]:
+    return "".join(d.reasoning for d in deltas), "".join(d.content for d in deltas)
+
+
+def test_an_answer_ends_with_stop_and_the_end_token_is_not_shown():
+    deltas = answer(loaded("It is on 🦙."))
+    assert joined(deltas) == ("", "It is on 🦙.")
+    assert deltas[-1].finish_reason == "stop"
+    assert (
+        deltas[-1].usage.completion_tokens
+        == len(Tokenizer.from_metadata(METADATA).encode("It is on 🦙.")) + 1
+    )
+
+
+def test_thoughts_and_tool_calls_are_told_apart_from_the_answer():
+    deltas = answer(loaded(f"<think>\nThe lamp.\n</think>\n\nOn it.\n{CALL}"))
+    assert joined(deltas) == ("The lamp.", "On it.")
+    (call,) = [delta.tool_call for delta in deltas if delta.tool_call]
+    assert (call.name, call.arguments) == ("HassTurnOn", {"name": "lamp"})
+    assert deltas[-1].finish_reason == "tool_calls"
+
+
+def test_a_template_that_opens_the_thought_makes_the_answer_start_in_it():
+    deltas = answer(loaded("Hm.\n</think>\n\nYes.", template="<|im_start|>assistant\n<think>\n"))
+    assert joined(deltas) == ("Hm.", "Yes.")
+
+
+def test_an_answer_cut_by_max_tokens_says_length_even_after_a_call():
+    deltas = answer(loaded(CALL + " and more words"), max_tokens=60)
+    assert deltas[-1].finish_reason == "length"
+
+
+def test_a_stop_string_ends_the_answer_and_is_not_shown():
+    deltas = answer(loaded("One. Two. Three."), stop=("Two", "never"))
+    assert joined(deltas) == ("", "One. ")
+    assert deltas[-1].finish_reason == "stop"
+
+
+def test_half_a_stop_string_at_the_end_is_shown():
+    assert joined(answer(loaded("One. Tw"), stop=("Two",))) == ("", "One. Tw")
+
+
+def test_a_character_cut_by_max_tokens_shows_as_replacement():
+    assert joined(answer(loaded("🦙"), max_tokens=2)) == ("", "\ufffd")
+
+
+def test_raw_text_shows_the_tokens_that_a_chat_hides():
+    model = loaded("a<|fim_prefix|><|box_start|>b")
+    deltas = list(model.generate(GenerateRequest("x", sampling=GREEDY), lambda: False))
+    assert joined(deltas) == ("", "a<|fim_prefix|><|box_start|>b")
+    assert deltas[-1].usage.prompt_tokens == 1
+
+
+def test_a_cancelled_answer_says_so():
+    seen: list[ChatDelta] = []
+    request = ChatRequest(QUESTION, sampling=GREEDY)
+    for delta in loaded("one two three four").chat(request, lambda: len(seen) >= 2):
+        seen.append(delta)  # noqa: PERF402 - the model looks at the list meanwhile
+    # Two pieces, "on" and "e", were out when it was noticed.
+    assert joined(seen) == ("", "one")
+    assert seen[-1].finish_reason == "cancelled"
+
+
+def test_a_model_without_a_template_continues_raw_text_only():
+    model = loaded("abc", template=None)
+    with pytest.raises(RequestError, match="tiny has no chat template"):
+        answer(model)
+    assert joined(list(model.generate(GenerateRequest("x", sampling=GREEDY), lambda: False)))[1] == "abc"
