@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from itertools import cycle, islice
 
 import psutil
+
 from house_runner.errors import HouseError
 from house_runner.house import House, HouseOptions, open_house
 

@@ -91,7 +91,12 @@ async def _use_in_pipeline(client: Client, agent_id: str) -> None:
     pipelines = await client.call("assist_pipeline/pipeline/list")
     preferred = pipelines["preferred_pipeline"]
     pipeline = next(row for row in pipelines["pipelines"] if row["id"] == preferred)
-    wanted = {**pipeline, "conversation_engine": agent_id, "prefer_local_intents": False}
+    wanted = {
+        **pipeline,
+        "name": "Pico-Qwen",
+        "conversation_engine": agent_id,
+        "prefer_local_intents": False,
+    }
     if wanted != pipeline:
         del wanted["id"]
         await client.call("assist_pipeline/pipeline/update", pipeline_id=preferred, **wanted)

@@ -3,6 +3,7 @@
 from collections import Counter
 
 import pytest
+
 from house_runner.house import House
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

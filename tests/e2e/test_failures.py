@@ -6,6 +6,7 @@ import signal
 
 import psutil
 import pytest
+
 from house_runner.conversation import Answer
 from house_runner.house import House
 

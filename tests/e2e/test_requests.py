@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+
 from house_runner.house import House
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
+
 from house_runner.paths import HOUSE, ROOT
 
 REQUIREMENTS = ROOT / "requirements"

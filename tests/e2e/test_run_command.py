@@ -6,6 +6,7 @@ import socket
 import subprocess
 
 import psutil
+
 from house_runner.paths import ROOT
 from house_runner.ports import find_free
 

@@ -1,0 +1,69 @@
+"""The app's files agree with each other, with the server, and with what the Supervisor expects."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import yaml
+
+import picoqwen_core
+
+ROOT = Path(__file__).resolve().parents[2]
+ADDON = ROOT / "addon"
+CONFIG = yaml.safe_load((ADDON / "config.yaml").read_text())
+SERVICE = ADDON / "rootfs" / "etc" / "s6-overlay" / "s6-rc.d" / "picoqwen"
+
+
+def test_every_option_is_explained_in_the_translation_and_the_documentation() -> None:
+    translation = yaml.safe_load((ADDON / "translations" / "en.yaml").read_text())
+    documented = re.findall(r"^### `(\w+)`$", (ADDON / "DOCS.md").read_text(), re.MULTILINE)
+
+    assert set(translation["configuration"]) == set(CONFIG["schema"])
+    assert sorted(documented) == sorted(CONFIG["schema"])
+    assert set(CONFIG["options"]) <= set(CONFIG["schema"])
+    assert set(translation["network"]) == set(CONFIG["ports"])
+
+
+def test_the_app_has_the_version_of_the_server_and_names_it_in_its_changelog() -> None:
+    assert CONFIG["version"] == picoqwen_core.__version__
+    assert f"## {CONFIG['version']}\n" in (ADDON / "CHANGELOG.md").read_text()
+
+
+def test_the_apparmor_profile_bears_the_name_of_the_app() -> None:
+    profile = (ADDON / "apparmor.txt").read_text()
+
+    assert re.findall(r"^profile (\S+) ", profile, re.MULTILINE) == [CONFIG["slug"]]
+    assert profile.count("{") - profile.count("run/{") == profile.count("}") - profile.count("service}/")
+
+
+def test_the_image_copies_only_what_is_there() -> None:
+    dockerfile = (ADDON / "Dockerfile").read_text()
+    sources = re.findall(r"^COPY (?!--from)(\S+) ", dockerfile, re.MULTILINE)
+
+    assert sources
+    assert all((ROOT / source).exists() for source in sources)
+    assert "--require-hashes" in dockerfile
+
+
+def test_the_service_starts_the_server_with_the_options_as_a_user_of_its_own() -> None:
+    run = (SERVICE / "run").read_text()
+
+    assert (SERVICE / "type").read_text() == "longrun\n"
+    assert (SERVICE.parent / "user" / "contents.d" / "picoqwen").exists()
+    assert "exec s6-setuidgid picoqwen" in run
+    assert "serve --options /data/options.json" in run
+    assert all((SERVICE / name).stat().st_mode & 0o111 for name in ("run", "finish"))
+
+
+def test_the_supervisor_finds_one_app_in_the_repository() -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files", "*config.yaml", "*config.yml", "*config.json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    found = [path for path in tracked if Path(path).stem == "config"]
+
+    assert found == ["addon/config.yaml"]
+    assert yaml.safe_load((ROOT / "repository.yaml").read_text())["name"] == CONFIG["name"]
