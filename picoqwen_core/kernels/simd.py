@@ -1,0 +1,231 @@
+"""The SIMD vocabulary: vectors as Numba values, and the few operations that kernels need.
+
+A vector is an LLVM vector in a register. Memory is addressed by integers (an array's address plus a byte
+offset), so that kernels read memory-mapped blocks of any layout in place; loads and stores are unaligned.
+`vector_ops(lanes)` makes the operations for one width; the dot product itself comes from dot.py.
+"""
+
+from types import SimpleNamespace
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.extending import intrinsic, models, register_model
+
+from picoqwen_core.kernels.dot import emit_dot4
+
+I8, I16, I32, I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
+F16, F32 = ir.HalfType(), ir.FloatType()
+_ELEMENTS = {"i8": I8, "i32": I32, "f32": F32}
+
+
+class Vector(types.Type):
+    """A vector of `lanes` elements of kind "i8", "i32" or "f32"."""
+
+    def __init__(self, kind, lanes):
+        self.kind, self.lanes = kind, lanes
+        self.llvm = ir.VectorType(_ELEMENTS[kind], lanes)
+        super().__init__(name=f"Vector({kind}x{lanes})")
+
+
+@register_model(Vector)
+class VectorModel(models.PrimitiveModel):
+    """A vector is held in a register as an LLVM vector."""
+
+    def __init__(self, dmm, fe_type):
+        super().__init__(dmm, fe_type, fe_type.llvm)
+
+
+def load_at(builder, address, element):
+    """An unaligned load of `element` at an integer address."""
+    value = builder.load(builder.inttoptr(address, element.as_pointer()))
+    value.align = 1
+    return value
+
+
+def store_at(builder, address, value):
+    """An unaligned store at an integer address."""
+    builder.store(value, builder.inttoptr(address, value.type.as_pointer()), align=1)
+
+
+def splat(builder, scalar, lanes):
+    """A vector with one scalar in every lane."""
+    undefined = ir.Constant(ir.VectorType(scalar.type, lanes), ir.Undefined)
+    first = builder.insert_element(undefined, scalar, I32(0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(I32, lanes), [0] * lanes))
+
+
+def operation(result, *arguments):
+    """Make an intrinsic from a function (builder, *args) -> LLVM value, with fixed types."""
+
+    def decorate(emit):
+        arity = len(arguments)
+
+        def codegen(context, builder, signature, args):
+            value = emit(builder, *args)
+            return context.get_dummy_value() if value is None else value
+
+        signature = result(*arguments)
+        if arity == 0:
+            return intrinsic(lambda typingctx: (signature, codegen))
+        if arity == 1:
+            return intrinsic(lambda typingctx, a: (signature, codegen))
+        if arity == 2:
+            return intrinsic(lambda typingctx, a, b: (signature, codegen))
+        return intrinsic(lambda typingctx, a, b, c: (signature, codegen))
+
+    return decorate
+
+
+def _float_math(builder, name, value_type, args):
+    module = builder.module
+    suffix = f"v{value_type.count}f32" if isinstance(value_type, ir.VectorType) else "f32"
+    function_type = ir.FunctionType(value_type, [value_type] * len(args))
+    function = cgutils.get_or_insert_function(module, function_type, f"llvm.{name}.{suffix}")
+    return builder.call(function, args)
+
+
+def vector_ops(lanes):
+    """The operations on vectors of `lanes` 32-bit lanes, and of 4 x lanes bytes."""
+    f32v, i32v, i8v = Vector("f32", lanes), Vector("i32", lanes), Vector("i8", 4 * lanes)
+    address = types.int64
+    half_v, i16_v = ir.VectorType(F16, lanes), ir.VectorType(I16, lanes)
+
+    @operation(f32v)
+    def zero_f32(builder):
+        return cgutils.get_null_value(f32v.llvm)
+
+    @operation(i32v, types.int32)
+    def splat_i32(builder, scalar):
+        return splat(builder, scalar, lanes)
+
+    @operation(f32v, types.float32)
+    def splat_f32(builder, scalar):
+        return splat(builder, scalar, lanes)
+
+    @operation(i32v, address)
+    def load_i32(builder, at):
+        return load_at(builder, at, i32v.llvm)
+
+    @operation(f32v, address)
+    def load_f32(builder, at):
+        return load_at(builder, at, f32v.llvm)
+
+    @operation(f32v, address)
+    def load_f16(builder, at):
+        return builder.fpext(load_at(builder, at, half_v), f32v.llvm)
+
+    @operation(f32v, address)
+    def load_bf16(builder, at):
+        bits = builder.zext(load_at(builder, at, i16_v), i32v.llvm)
+        shifted = builder.shl(bits, ir.Constant(i32v.llvm, [16] * lanes))
+        return builder.bitcast(shifted, f32v.llvm)
+
+    @operation(types.void, address, f32v)
+    def store_f32(builder, at, value):
+        store_at(builder, at, value)
+
+    @operation(i8v, address)
+    def load_i8(builder, at):
+        return load_at(builder, at, i8v.llvm)
+
+    @operation(i8v, address)
+    def flip_i8(builder, at):
+        """Bytes with the sign bit flipped: signed weights as unsigned ones, 128 larger."""
+        return builder.xor(load_at(builder, at, i8v.llvm), ir.Constant(i8v.llvm, [-128] * (4 * lanes)))
+
+    @operation(i8v, address)
+    def broadcast4(builder, at):
+        """The same four bytes in every 32-bit lane."""
+        return builder.bitcast(splat(builder, load_at(builder, at, I32), lanes), i8v.llvm)
+
+    @operation(i32v, i32v, i8v, i8v)
+    def dot4(builder, accumulator, weights, values):
+        return emit_dot4(builder, accumulator, weights, values, lanes)
+
+    @operation(f32v, i32v)
+    def to_f32(builder, value):
+        return builder.sitofp(value, f32v.llvm)
+
+    @operation(f32v, f32v, f32v)
+    def mul(builder, a, b):
+        return builder.fmul(a, b)
+
+    @operation(f32v, f32v, f32v)
+    def add(builder, a, b):
+        return builder.fadd(a, b)
+
+    @operation(f32v, f32v, f32v, f32v)
+    def fma(builder, a, b, c):
+        return _float_math(builder, "fma", f32v.llvm, [a, b, c])
+
+    @operation(types.float32, f32v)
+    def hsum(builder, value):
+        width = lanes
+        while width > 1:
+            width //= 2
+            low = ir.Constant(ir.VectorType(I32, width), list(range(width)))
+            high = ir.Constant(ir.VectorType(I32, width), list(range(width, 2 * width)))
+            value = builder.fadd(
+                builder.shuffle_vector(value, value, low), builder.shuffle_vector(value, value, high)
+            )
+        return builder.extract_element(value, I32(0))
+
+    named = {name: value for name, value in locals().items() if callable(value)}
+    return SimpleNamespace(lanes=lanes, **named)
+
+
+def nibble_loader(lanes, part):
+    """Unpacks a Q4_0 block's 16 bytes: elements 0..15 are low nibbles, 16..31 high ones.
+
+    With 8 lanes the whole block of 32; with 4 lanes its first (part 0) or second (part 1) half.
+    """
+    i8v = Vector("i8", 4 * lanes)
+    bytes16 = ir.VectorType(I8, 16)
+
+    @operation(i8v, types.int64)
+    def load_nibbles(builder, at):
+        packed = load_at(builder, at, bytes16)
+        low = builder.and_(packed, ir.Constant(bytes16, [15] * 16))
+        high = builder.lshr(packed, ir.Constant(bytes16, [4] * 16))
+        if lanes == 4:
+            return (low, high)[part]
+        return builder.shuffle_vector(low, high, ir.Constant(ir.VectorType(I32, 32), list(range(32))))
+
+    return load_nibbles
+
+
+@operation(types.float32, types.int64)
+def load_half(builder, at):
+    """One float16 as float32."""
+    return builder.fpext(load_at(builder, at, F16), F32)
+
+
+@operation(types.uint32, types.int64)
+def load_u32(builder, at):
+    """Four bytes."""
+    return load_at(builder, at, I32)
+
+
+@operation(types.void, types.int64, types.uint32)
+def store_u32(builder, at, value):
+    """Four bytes."""
+    store_at(builder, at, value)
+
+
+@operation(types.void, types.int64, types.float32)
+def store_scalar(builder, at, value):
+    """One float32."""
+    store_at(builder, at, value)
+
+
+@operation(types.int64, types.int64, types.int64)
+def atomic_add(builder, at, amount):
+    """Add to an int64 in memory, for all threads at once; returns the value before."""
+    return builder.atomic_rmw("add", builder.inttoptr(at, I64.as_pointer()), amount, "seq_cst")
+
+
+@operation(types.int64, types.int64)
+def atomic_load(builder, at):
+    """Read an int64 that another thread writes."""
+    return builder.load_atomic(builder.inttoptr(at, I64.as_pointer()), "acquire", align=8)

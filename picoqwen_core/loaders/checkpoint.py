@@ -1,0 +1,52 @@
+"""A checkpoint in memory: metadata, and tensors as views of the mapped file."""
+
+import mmap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from picoqwen_core.errors import CheckpointError
+from picoqwen_core.quants.formats import BlockFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A stored tensor; `shape` is row-major ([out, in] for a matrix), `data` its raw bytes, uint8 (n,)."""
+
+    name: str
+    shape: tuple[int, ...]
+    type: BlockFormat
+    data: NDArray[np.uint8]
+
+    def dequantized(self) -> NDArray[np.float32]:
+        """All elements as float32, in the tensor's shape. A copy, except for F32."""
+        return self.type.dequantize(self.data).reshape(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A model file: its metadata and its tensors, which stay valid until `close`."""
+
+    path: Path
+    metadata: Mapping[str, Any]
+    tensors: Mapping[str, Tensor]
+    size: int
+    _map: mmap.mmap | None = field(default=None, repr=False)
+
+    def tensor(self, name: str) -> Tensor:
+        """The tensor of that name. Raises CheckpointError when the file lacks it."""
+        if name not in self.tensors:
+            raise CheckpointError(f"{self.path}: tensor {name!r} is missing")
+        return self.tensors[name]
+
+    def close(self) -> None:
+        """Unmap the file, unless arrays still refer to it; then the last of them does."""
+        if self._map is not None:
+            try:
+                self._map.close()
+            except BufferError:
+                return
