@@ -83,15 +83,17 @@ async def test_a_command_changes_what_it_names_and_nothing_else(house: House, sa
 @pytest.mark.parametrize(
     ("sentence", "said"),
     [
-        ("is the front door locked?", "locked"),
-        ("what is the outdoor temperature?", "7.2"),
-        ("is the workbench light on?", "on"),
+        ("is the front door locked?", ("locked", "yes")),
+        ("what is the outdoor temperature?", ("7.2",)),
+        ("is the workbench light on?", (" on", "yes")),
     ],
 )
-async def test_a_question_is_answered_and_changes_nothing(house: House, sentence: str, said: str) -> None:
+async def test_a_question_is_answered_and_changes_nothing(
+    house: House, sentence: str, said: tuple[str, ...]
+) -> None:
     answer = await house.conversation.say(sentence)
 
-    assert said in answer.text
+    assert any(words in answer.text.lower() for words in said), answer
     assert answer.changes == []
 
 
@@ -101,7 +103,7 @@ async def test_an_item_goes_on_the_list_that_was_named(house: House) -> None:
     answer = await house.conversation.say("add coffee beans to the shopping list")
 
     after = await house.client.items("todo.shopping")
-    assert set(after) - set(before) == {"coffee beans"}
+    assert {item.lower() for item in set(after) - set(before)} == {"coffee beans"}
     assert [change.entity_id for change in answer.changes] == ["todo.shopping"]
 
 
