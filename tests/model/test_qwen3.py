@@ -1,0 +1,142 @@
+"""The engine's forward pass against transformers (recorded), NumPy, and itself read in other chunks."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from picoqwen_core.errors import CheckpointError, ContextLengthExceeded, RequestError
+from picoqwen_core.kernels import reference
+from picoqwen_core.loaders.gguf import open_gguf
+from picoqwen_core.model.qwen3 import Qwen3
+from tests.factories import write_tiny_gguf
+from tests.oracles import numpy_qwen3
+from tests.oracles.shapes import GREEDY_TOKENS, SHAPES, Shape
+from tests.oracles.weights import prompt_ids, random_weights
+
+RECORDED = np.load(Path(__file__).parents[1] / "oracles" / "transformers.npz")
+CASES = [(shape, length) for shape in SHAPES for length in shape.prompts]
+IDS = [f"{shape.name}-{length}" for shape, length in CASES]
+
+
+def load(shape: Shape, folder: Path, format_name: str = "F32") -> Qwen3:
+    arguments: dict[str, Any] = shape.weights_arguments()
+    path = write_tiny_gguf(folder / "m.gguf", **arguments, format=format_name, context_length=2200)
+    return Qwen3.from_checkpoint(open_gguf(path), threads=1)
+
+
+@pytest.mark.parametrize(("shape", "length"), CASES, ids=IDS)
+def test_logits_equal_those_of_transformers(shape: Shape, length: int, tmp_path: Path) -> None:
+    model = load(shape, tmp_path)
+    ours = model.forward_all(prompt_ids(shape, length), model.new_cache())
+    recorded = RECORDED[f"{shape.name}/{length}/logits"]
+    assert np.abs(ours[::-50][::-1][-8:] - recorded).max() <= 1e-3
+
+
+@pytest.mark.parametrize(("shape", "length"), CASES[:-1], ids=IDS[:-1])
+def test_logits_equal_those_of_plain_numpy(shape: Shape, length: int, tmp_path: Path) -> None:
+    model = load(shape, tmp_path)
+    ids = prompt_ids(shape, length)
+    ours = model.forward_all(ids, model.new_cache())
+    exact = numpy_qwen3.logits(shape, random_weights(**shape.weights_arguments()), ids)  # type: ignore[arg-type]
+    assert np.abs(ours - exact).max() <= 1e-3
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=[shape.name for shape in SHAPES])
+def test_greedy_tokens_equal_those_of_transformers(shape: Shape, tmp_path: Path) -> None:
+    model = load(shape, tmp_path)
+    cache = model.new_cache()
+    logits = model.forward(prompt_ids(shape, shape.prompts[0]), cache)
+    tokens = []
+    for _ in range(GREEDY_TOKENS):
+        tokens.append(int(logits.argmax()))
+        logits = model.forward(np.array(tokens[-1:], np.int32), cache)
+    assert tokens == RECORDED[f"{shape.name}/greedy"].tolist()
+
+
+@pytest.mark.parametrize("sizes", [(300,), (1,) * 40, (5, 1, 100, 3, 31), (299, 1)], ids=str)
+def test_the_way_a_prompt_is_cut_changes_nothing(sizes: tuple[int, ...], tmp_path: Path) -> None:
+    shape = SHAPES[0]
+    model = load(shape, tmp_path)
+    ids = prompt_ids(shape, 300)[: sum(sizes)]
+    whole = model.forward(ids, model.new_cache())
+    cache, start, logits = model.new_cache(), 0, whole
+    for size in sizes:
+        logits = model.forward(ids[start : start + size], cache)
+        start += size
+    assert np.abs(logits - whole).max() <= 1e-4
+
+
+@pytest.mark.parametrize("format_name", ["F16", "BF16", "Q8_0", "Q4_0"])
+def test_quantized_models_stay_close_to_their_dequantized_weights(format_name: str, tmp_path: Path) -> None:
+    shape = SHAPES[0]
+    model = load(shape, tmp_path, format_name)
+    stored = {name: tensor.dequantized() for name, tensor in model.checkpoint.tensors.items()}
+    ids = prompt_ids(shape, 64)
+    ours = model.forward_all(ids, model.new_cache())
+    exact = numpy_qwen3.logits(shape, stored, ids)
+    share = np.linalg.norm(ours - exact) / np.linalg.norm(exact)
+    assert share < (0.03 if format_name.startswith("Q") else 1e-5)
+
+
+def test_threads_change_nothing(tmp_path: Path) -> None:
+    shape = SHAPES[2]
+    arguments: dict[str, Any] = shape.weights_arguments()
+    checkpoint = open_gguf(write_tiny_gguf(tmp_path / "m.gguf", **arguments, format="Q8_0"))
+    ids = prompt_ids(shape, 33)
+    alone = Qwen3.from_checkpoint(checkpoint, threads=1)
+    together = Qwen3(checkpoint, alone.config, threads=3)
+    expected = alone.forward_all(ids, alone.new_cache())
+    np.testing.assert_allclose(together.forward_all(ids, together.new_cache()), expected, atol=1e-5)
+    together.close()
+
+
+def test_a_truncated_cache_continues_as_if_the_rest_had_not_been_read(tmp_path: Path) -> None:
+    shape = SHAPES[0]
+    model = load(shape, tmp_path)
+    ids = prompt_ids(shape, 300)
+    cache = model.new_cache()
+    model.forward(ids[:60], cache)
+    cache.truncate(10)
+    again = model.forward(ids[10:20], cache)
+    assert np.abs(again - model.forward(ids[:20], model.new_cache())).max() <= 1e-4
+
+
+def test_too_many_tokens_are_refused_with_both_numbers(tmp_path: Path) -> None:
+    model = load(SHAPES[0], tmp_path)
+    with pytest.raises(ContextLengthExceeded, match=r"300 tokens do not fit into a context of 100"):
+        model.forward(prompt_ids(SHAPES[0], 300), model.new_cache(100))
+
+
+def test_token_ids_outside_the_vocabulary_are_refused(tmp_path: Path) -> None:
+    model = load(SHAPES[0], tmp_path)
+    with pytest.raises(RequestError, match="400"):
+        model.forward(np.array([400], np.int32), model.new_cache())
+
+
+def test_another_architecture_is_refused_by_name(tmp_path: Path) -> None:
+    path = write_tiny_gguf(tmp_path / "m.gguf", metadata={"general.architecture": "llama"})
+    with pytest.raises(CheckpointError, match="llama"):
+        Qwen3.from_checkpoint(open_gguf(path))
+
+
+def test_attention_norm_rope_and_swiglu_equal_their_twins() -> None:
+    from picoqwen_core.kernels.attention import attend
+    from picoqwen_core.kernels.elementwise import rmsnorm, rope, swiglu
+
+    rng = np.random.default_rng(3)
+    x, weight = rng.standard_normal((2, 96)).astype(np.float32)
+    out = np.empty_like(x)
+    rmsnorm(out, x, weight, 1e-6)
+    np.testing.assert_allclose(out, reference.rmsnorm(x, weight, 1e-6), rtol=1e-5, atol=1e-6)
+    cos, sin = rng.standard_normal((2, 48)).astype(np.float32)
+    rotated = x.copy()
+    rope(rotated, cos, sin)
+    np.testing.assert_allclose(rotated, reference.rope(x, cos, sin), rtol=1e-5, atol=1e-5)
+    gate = x.copy()
+    swiglu(gate, weight)
+    np.testing.assert_allclose(gate, reference.swiglu(x, weight), rtol=1e-5, atol=1e-6)
+    keys, values = rng.standard_normal((2, 50, 96)).astype(np.float32)
+    attend(x, keys, values, 37, np.empty(50, np.float32), out)
+    np.testing.assert_allclose(out, reference.attend(x, keys[:37], values[:37]), rtol=1e-4, atol=1e-5)
