@@ -10,7 +10,7 @@ from picoqwen_core.loaders.gguf_writer import write_gguf
 from picoqwen_core.quants.formats import FORMATS
 from tests.vocabulary import tiny_metadata
 
-HIDDEN, LAYERS, HEADS, KV_HEADS, HEAD_DIM, INTERMEDIATE, CONTEXT = 64, 2, 4, 2, 16, 128, 4096
+HIDDEN, LAYERS, HEADS, KV_HEADS, HEAD_DIM, INTERMEDIATE, CONTEXT = 64, 2, 4, 2, 32, 128, 4096
 
 
 def write_tiny(path: Path, metadata: Mapping[str, Any] | None = None, *, seed: int = 0) -> Path:
