@@ -1,6 +1,6 @@
 """Tiny random Qwen3 models as GGUF files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,12 @@ def write_tiny_gguf(
     format: str = "F32",  # noqa: A002 - the field's own word
     context_length: int = 2048,
     metadata: Mapping[str, Any] | None = None,
+    mute: Sequence[int] = (),
 ) -> Path:
-    """Write a random model; `metadata` adds a tokenizer or replaces values. Returns `path`."""
+    """Write a random model; `metadata` adds a tokenizer or replaces values. Returns `path`.
+
+    mute: ids that are never the most likely, because an untied head gives them a logit of 0.
+    """
     weights = random_weights(
         seed=seed,
         hidden_size=hidden_size,
@@ -37,6 +41,8 @@ def write_tiny_gguf(
         vocab_size=vocab_size,
         tied=tied,
     )
+    if mute:
+        weights["output.weight"][list(mute)] = 0
     values: dict[str, Any] = {
         "general.architecture": "qwen3",
         "qwen3.context_length": context_length,

@@ -6,7 +6,13 @@ from contextlib import aclosing
 import pytest
 import pytest_asyncio
 
-from picoqwen_core.errors import CheckpointError, ContextLengthExceeded, EngineUnavailable, RequestError
+from picoqwen_core.errors import (
+    CheckpointError,
+    ContextLengthExceeded,
+    EngineError,
+    EngineUnavailable,
+    RequestError,
+)
 from picoqwen_core.messages import ChatRequest, GenerateRequest, Message, SamplingParams, ToolSpec
 from tests.engine.conftest import CONTEXT, GREEDY, collect, new_client, until_status
 
@@ -112,6 +118,14 @@ async def test_a_prompt_that_is_too_long_is_refused_with_both_numbers(client):
 async def test_wrong_parameters_come_back_as_the_request_error_they_are(client):
     with pytest.raises(RequestError, match="top_p"):
         await collect(client.chat(ChatRequest(HELLO.messages, sampling=SamplingParams(top_p=3))))
+
+
+async def test_a_mistake_inside_the_engine_fails_one_request_and_not_the_engine(client):
+    pid = client.worker_pid
+    with pytest.raises(EngineError, match="TypeError"):
+        await collect(client.generate(GenerateRequest(prompt=7)))
+    assert (await collect(client.chat(HELLO)))[1].finish_reason == "length"
+    assert client.worker_pid == pid
 
 
 async def test_tools_and_the_choice_of_thinking_reach_the_template(client):

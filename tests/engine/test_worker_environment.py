@@ -1,0 +1,47 @@
+"""Where a worker keeps its compiled kernels; each case in a process of its own, as a worker is."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.engine.conftest import ROOT
+
+
+def kernel_cache(cache_dir: Path | None, **environment: str) -> tuple[Path, str]:
+    """The folder that a worker settles on, and what it says about it."""
+    option = "None" if cache_dir is None else f"pathlib.Path({str(cache_dir)!r})"
+    program = (
+        "import os, pathlib, picoqwen_core.engine.worker as worker\n"
+        f"worker._prepare_environment({option}, 1)\n"
+        "print(os.environ['NUMBA_CACHE_DIR'])"
+    )
+    inherited = {
+        key: value for key, value in os.environ.items() if key not in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME")
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True, text=True, check=True, cwd=ROOT, env=inherited | environment,
+    )  # fmt: skip
+    return Path(done.stdout.strip()), done.stderr
+
+
+def test_the_option_wins_over_the_environment(tmp_path):
+    folder, said = kernel_cache(tmp_path / "a" / "b", NUMBA_CACHE_DIR=str(tmp_path / "c"))
+    assert folder == tmp_path / "a" / "b"
+    assert folder.is_dir()
+    assert said == ""
+
+
+def test_without_an_option_the_environment_and_then_the_users_cache_are_taken(tmp_path):
+    assert kernel_cache(None, NUMBA_CACHE_DIR=str(tmp_path / "c"))[0] == tmp_path / "c"
+    assert kernel_cache(None, XDG_CACHE_HOME=str(tmp_path))[0] == tmp_path / "picoqwen" / "numba"
+    assert kernel_cache(None, HOME=str(tmp_path))[0] == tmp_path / ".cache" / "picoqwen" / "numba"
+
+
+def test_a_folder_that_cannot_be_written_is_replaced_by_a_private_one_and_a_warning(tmp_path):
+    (tmp_path / "file").touch()
+    folder, said = kernel_cache(tmp_path / "file" / "numba", TMPDIR=str(tmp_path))
+    assert folder.parent == tmp_path
+    assert folder.stat().st_mode & 0o077 == 0
+    assert "the next start compiles again" in said
