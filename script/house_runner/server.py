@@ -15,6 +15,7 @@ from .process import ChildProcess
 
 READY_SECONDS = 120
 READY_LINE = "picoqwen is ready on"
+NO_MODEL_LINE = "Serving without a model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ async def start_server(port: int, log: Path) -> Server:
 
 
 async def _until_ready(process: ChildProcess) -> None:
-    while READY_LINE not in process.log.read_text(encoding="utf-8", errors="replace"):
+    while READY_LINE not in (log := process.log.read_text(encoding="utf-8", errors="replace")):
         process.require_alive()
+        if NO_MODEL_LINE in log:
+            raise HouseError(f"the Pico-Qwen server could not load its model:\n{process.log_tail()}")
         await asyncio.sleep(0.05)

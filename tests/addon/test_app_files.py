@@ -2,11 +2,13 @@
 
 import re
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 
 import yaml
 
 import picoqwen_core
+from picoqwen_core.config import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDON = ROOT / "addon"
@@ -22,6 +24,10 @@ def test_every_option_is_explained_in_the_translation_and_the_documentation() ->
     assert sorted(documented) == sorted(CONFIG["schema"])
     assert set(CONFIG["options"]) <= set(CONFIG["schema"])
     assert set(translation["network"]) == set(CONFIG["ports"])
+
+
+def test_every_option_is_one_that_the_server_reads() -> None:
+    assert set(CONFIG["schema"]) <= {field.name for field in fields(Settings)}
 
 
 def test_the_app_has_the_version_of_the_server_and_names_it_in_its_changelog() -> None:
