@@ -72,6 +72,17 @@ def test_a_flat_distribution_over_a_large_vocabulary_is_drawn_from_whole():
     assert 3000 < np.count_nonzero(drawn) <= 4500
 
 
+@pytest.mark.parametrize("size", [151_936, 4_999, 640, 7])
+def test_top_k_of_a_large_vocabulary_is_what_sorting_finds(size):
+    rng = np.random.default_rng(0)
+    for k in (1, 2, 5, 20):
+        values = rng.normal(size=size).astype(np.float32).round(2)
+        best = np.sort(values)[::-1][: min(k, size)]
+        drawn = frequencies(replace(PLAIN, top_k=k, temperature=50), values, 200)
+        assert values[np.flatnonzero(drawn)].min() >= best[-1]
+        assert np.count_nonzero(drawn) <= k
+
+
 def test_the_same_seed_draws_the_same_tokens():
     def draw(seed):
         sampler = Sampler(replace(PLAIN, seed=seed))
