@@ -1,9 +1,11 @@
-"""Vocabularies as GGUF metadata: the real one of Qwen2 and Qwen3, and a small one for tiny models."""
+"""Vocabularies as GGUF metadata: the real one of Qwen2 and Qwen3, and small ones for tiny models."""
 
 import gzip
 from pathlib import Path
 from typing import Any
 
+from picoqwen_core.home.dsl import special_tokens
+from picoqwen_core.home.render import END
 from picoqwen_core.tokenizer import TokenType, byte_alphabet
 
 DATA = Path(__file__).parent / "data"
@@ -33,6 +35,22 @@ def qwen3_metadata() -> dict[str, Any]:
 def tiny_metadata(merges: tuple[str, ...] = ("Ġ t", "h e", "i n", "Ġt he", "Ġ a", "o n")) -> dict[str, Any]:
     """The same with a handful of merges: under 300 tokens, every text can be written in it."""
     return _metadata(list(byte_alphabet().values()), list(merges))
+
+
+def home_metadata() -> dict[str, Any]:
+    """A vocabulary as the built-in model has it: bytes and the special tokens of its two small languages."""
+    text, special = list(byte_alphabet().values()), list(special_tokens())
+    tokens = [*text, *special]
+    return {
+        "picoqwen.prompt_format": "home-1",
+        "tokenizer.ggml.model": "gpt2",
+        "tokenizer.ggml.pre": "qwen2",
+        "tokenizer.ggml.tokens": tokens,
+        "tokenizer.ggml.merges": [],
+        "tokenizer.ggml.token_type": [int(TokenType.NORMAL)] * len(text)
+        + [int(TokenType.CONTROL)] * len(special),
+        "tokenizer.ggml.eos_token_id": tokens.index(END),
+    }
 
 
 def _metadata(byte_tokens: list[str], merges: list[str]) -> dict[str, Any]:

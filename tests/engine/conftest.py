@@ -37,13 +37,13 @@ async def collect(stream: AsyncIterator[ChatDelta]) -> tuple[str, ChatDelta]:
 async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     """Wait for something that another process brings about."""
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - nothing here could set an event
+        while not condition():
             await asyncio.sleep(0.01)
 
 
 async def until_status(client: EngineClient, condition: Callable[[EngineStatus], bool]) -> EngineStatus:
     """Wait until the worker's counters are as wanted, and return them."""
     async with asyncio.timeout(20):
-        while not condition(status := await client.status()):  # noqa: ASYNC110
+        while not condition(status := await client.status()):
             await asyncio.sleep(0.005)
     return status

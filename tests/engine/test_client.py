@@ -15,6 +15,9 @@ from picoqwen_core.errors import (
 )
 from picoqwen_core.messages import ChatRequest, GenerateRequest, Message, SamplingParams, ToolSpec
 from tests.engine.conftest import CONTEXT, GREEDY, collect, new_client, until_status
+from tests.home.house import home
+from tests.tiny import write_tiny
+from tests.vocabulary import home_metadata
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -134,6 +137,21 @@ async def test_tools_and_the_choice_of_thinking_reach_the_template(client):
     with_tools = ChatRequest(HELLO.messages, tools=tools, sampling=GREEDY, max_tokens=1, thinking=False)
     _, last = await collect(client.chat(with_tools))
     assert last.usage.prompt_tokens > plain.usage.prompt_tokens + 100
+
+
+async def test_a_built_in_model_is_told_by_its_metadata_and_answers_with_the_home(tmp_path):
+    client = new_client(write_tiny(tmp_path / "home.gguf", home_metadata()))
+    await client.start()
+    try:
+        assert client.info.built_in
+        request = ChatRequest((Message("user", "turn on the kitchen lamp"),), home=home())
+        text, last = await collect(client.chat(request))
+        # Random weights decide nothing sensible, so it says something.
+        assert text
+        assert last.finish_reason == "stop"
+        assert last.usage.prompt_tokens > 5
+    finally:
+        await client.stop()
 
 
 async def test_a_file_that_is_no_model_fails_the_start_with_the_reason(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from picoqwen_core.chat import ChatTemplate
 from picoqwen_core.engine.engine import Engine
-from picoqwen_core.engine.loaded import LoadedModel
+from picoqwen_core.engine.loaded import HOME_MAX_TOKENS, LoadedModel
 from picoqwen_core.errors import RequestError
 from picoqwen_core.messages import (
     ChatDelta,
@@ -14,9 +14,11 @@ from picoqwen_core.messages import (
     Message,
     ModelInfo,
     SamplingParams,
+    ToolSpec,
 )
 from picoqwen_core.tokenizer import Tokenizer
-from tests.vocabulary import tiny_metadata
+from tests.home.house import home
+from tests.vocabulary import home_metadata, tiny_metadata
 
 GREEDY = SamplingParams(temperature=0)
 QUESTION = (Message("user", "Turn on the lamp"),)
@@ -37,7 +39,7 @@ class RecitingModel:
 
     def __init__(self, tokenizer: Tokenizer, script: str) -> None:
         self.vocab = tokenizer.vocab_size
-        self.script = tokenizer.encode(script + "<|im_end|>")
+        self.script = [*tokenizer.encode(script), max(tokenizer.stop_ids)]
         self.reads: list[list[int]] = []
 
     def new_cache(self, capacity: int) -> RecitedCache:
@@ -53,13 +55,19 @@ class RecitingModel:
         return logits
 
 
-def loaded(
-    script: str, *, template: str | None = METADATA["tokenizer.chat_template"], built_in: bool = False
-):
-    tokenizer = Tokenizer.from_metadata(METADATA)
+def loaded(script: str, *, template: str | None = METADATA["tokenizer.chat_template"]) -> LoadedModel:
+    compiled = None if template is None else ChatTemplate(template)
+    return reciting(Tokenizer.from_metadata(METADATA), script, compiled, built_in=False)
+
+
+def loaded_home(script: str) -> LoadedModel:
+    return reciting(Tokenizer.from_metadata(home_metadata()), script, None, built_in=True)
+
+
+def reciting(tokenizer: Tokenizer, script: str, template: ChatTemplate | None, *, built_in: bool):
     info = ModelInfo("tiny", "/tiny.gguf", "qwen3", 1, 1, "F32", 2048, built_in)
     engine = Engine(RecitingModel(tokenizer, script), context_length=2048, prefill_chunk=2048)
-    return LoadedModel(info, tokenizer, ChatTemplate(template) if template is not None else None, engine)
+    return LoadedModel(info, tokenizer, template, engine)
 
 
 def answer(model: LoadedModel, **options) -> list[ChatDelta]:
@@ -134,3 +142,45 @@ def test_a_model_without_a_template_continues_raw_text_only():
     with pytest.raises(RequestError, match="tiny has no chat template"):
         answer(model)
     assert joined(list(model.generate(GenerateRequest("x", sampling=GREEDY), lambda: False)))[1] == "abc"
+
+
+TURN_ON = ToolSpec("intent__HassTurnOn", parameters={"properties": {"name": {}, "area": {}, "domain": {}}})
+
+
+def ask_home(model: LoadedModel, text: str, cancelled=lambda: False) -> list[ChatDelta]:
+    request = ChatRequest((Message("user", text),), tools=(TURN_ON,), home=home())
+    return list(model.chat(request, cancelled))
+
+
+def test_the_built_in_model_answers_with_the_callers_tools():
+    *_, call, last = ask_home(loaded_home("<on><1>"), "turn on the kitchen lamp")
+    assert call.tool_call.name == "intent__HassTurnOn"
+    assert "Kitchen Lamp" in call.tool_call.arguments.values()
+    assert last.finish_reason == "tool_calls"
+    # <on>, <1> and the end; the prompt holds at least a token for each word.
+    assert last.usage.completion_tokens == 3
+    assert last.usage.prompt_tokens > 5
+
+
+def test_the_built_in_model_speaks_when_there_is_nothing_to_do():
+    deltas = ask_home(loaded_home("<cannot:impossible>"), "make me a sandwich")
+    assert joined(deltas)[1]
+    assert deltas[-1].finish_reason == "stop"
+    assert all(delta.tool_call is None for delta in deltas)
+
+
+def test_the_built_in_model_ends_an_endless_output_by_itself():
+    last = ask_home(loaded_home("<1>" * 500), "turn on the kitchen lamp")[-1]
+    assert last.usage.completion_tokens == HOME_MAX_TOKENS
+
+
+def test_leaving_the_built_in_model_unwinds_its_work():
+    model = loaded_home("<on><1>")
+    (last,) = ask_home(model, "turn on the kitchen lamp", lambda: model.engine.stats.decoded_tokens > 0)
+    assert last.finish_reason == "cancelled"
+    assert last.usage.completion_tokens == 1
+
+
+def test_the_built_in_model_continues_raw_text_too():
+    deltas = list(loaded_home("<on><1>").generate(GenerateRequest("<go>", sampling=GREEDY), lambda: False))
+    assert joined(deltas) == ("", "<on><1>")
