@@ -19,7 +19,7 @@ _NOT_OURS = frozenset({"PICOQWEN_ISA"})
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What can be set. `model` is a GGUF file; None in `threads` and `max_context_length`: the engine's choice."""
+    """What can be set; None in `threads` and `max_context_length` leaves the choice to the engine."""
 
     host: str = "127.0.0.1"
     port: int = 8080

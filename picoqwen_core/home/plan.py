@@ -1,0 +1,232 @@
+"""Turns what the model decided into calls of the caller's tools, or into a reason why not.
+
+Home Assistant's intents are the target: turning a lock on locks it, turning a cover on opens it. Groups by
+area or floor become one call where the intent takes them, everything else one call for each entity.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from picoqwen_core.home.decision import Act, Action, Target, Verb
+from picoqwen_core.home.targets import SWITCHABLE, resolve
+from picoqwen_core.home.toolbox import Toolbox
+from picoqwen_core.messages import HomeContext, HomeEntity, ToolCall
+
+Problem = Literal["unknown_device", "impossible", "no_tool"]
+_MEDIA = frozenset(("media_player",))
+_LIGHT, _COVER, _CLIMATE = frozenset(("light",)), frozenset(("cover", "valve")), frozenset(("climate",))
+
+# The tool of each verb, and the domains that can do it (None: whatever can be switched).
+_TOOLS: dict[Verb, tuple[str, frozenset[str] | None]] = {
+    "on": ("HassTurnOn", None),
+    "off": ("HassTurnOff", None),
+    "open": ("HassTurnOn", _COVER),
+    "close": ("HassTurnOff", _COVER),
+    "lock": ("HassTurnOn", frozenset(("lock",))),
+    "unlock": ("HassTurnOff", frozenset(("lock",))),
+    "stop": ("HassStopMoving", _COVER),
+    "brightness": ("HassLightSet", _LIGHT),
+    "brighter": ("HassLightSet", _LIGHT),
+    "dimmer": ("HassLightSet", _LIGHT),
+    "color": ("HassLightSet", _LIGHT),
+    "color_temperature": ("HassLightSet", _LIGHT),
+    "temperature": ("HassClimateSetTemperature", _CLIMATE),
+    "warmer": ("HassClimateSetTemperature", _CLIMATE),
+    "cooler": ("HassClimateSetTemperature", _CLIMATE),
+    "fan_speed": ("HassFanSetSpeed", frozenset(("fan",))),
+    "position": ("HassSetPosition", _COVER),
+    "play": ("HassMediaUnpause", _MEDIA),
+    "pause": ("HassMediaPause", _MEDIA),
+    "next": ("HassMediaNext", _MEDIA),
+    "previous": ("HassMediaPrevious", _MEDIA),
+    "volume": ("HassSetVolume", _MEDIA),
+    "louder": ("HassSetVolumeRelative", _MEDIA),
+    "quieter": ("HassSetVolumeRelative", _MEDIA),
+    "mute": ("HassMediaPlayerMute", _MEDIA),
+    "unmute": ("HassMediaPlayerUnmute", _MEDIA),
+    "vacuum_start": ("HassVacuumStart", frozenset(("vacuum",))),
+    "vacuum_return": ("HassVacuumReturnToBase", frozenset(("vacuum",))),
+    "list_add": ("HassListAddItem", frozenset(("todo",))),
+    "list_complete": ("HassListCompleteItem", frozenset(("todo",))),
+    "timer_start": ("HassStartTimer", None),
+    "timer_cancel": ("HassCancelAllTimers", None),
+}
+# On and off of these mean something else, or nothing.
+_NEVER_SWITCHED = frozenset(("sensor", "binary_sensor", "todo", "calendar", "weather", "person", "camera"))
+_ONLY_ON = frozenset(("scene", "script", "button"))
+# Intents that act on one entity only, or whose value depends on the entity.
+_ONE_BY_ONE = frozenset(
+    "temperature warmer cooler brighter dimmer louder quieter volume next previous pause play mute unmute "
+    "list_add list_complete vacuum_start vacuum_return".split()
+)
+KELVIN = {"candle": 2000, "warm": 2700, "neutral": 4000, "cool": 5500, "daylight": 6500}
+BRIGHTNESS_STEP, DEGREES_STEP, VOLUME_STEP = 20, 1, 10
+_DEFAULT_BRIGHTNESS, _DEFAULT_DEGREES = 50, 20
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Calls to make in order; or the first problem, and then no call at all."""
+
+    calls: tuple[ToolCall, ...] = ()
+    problem: Problem | None = None
+
+
+def plan(decision: Act, home: HomeContext, toolbox: Toolbox) -> Plan:
+    """Plan all actions. Nothing is done when one of them cannot be."""
+    calls: list[ToolCall] = []
+    for action in decision.actions:
+        made = _plan_action(action, home, toolbox)
+        if isinstance(made, str):
+            return Plan(problem=made)
+        calls += made
+    return Plan(tuple(calls)) if calls else Plan(problem="unknown_device")
+
+
+def _plan_action(action: Action, home: HomeContext, toolbox: Toolbox) -> list[ToolCall] | Problem:
+    action = _as_domain_means(action, home)
+    if action.verb not in _TOOLS:
+        return "impossible"
+    tool, domains = _TOOLS[action.verb]
+    if action.verb in ("timer_start", "timer_cancel"):
+        return [toolbox.call(tool, _duration(action.value))] if toolbox.has(tool) else "no_tool"
+    meant = resolve(home, action.target)
+    if not meant:
+        return "unknown_device"
+    able = [entity for entity in meant if _can(entity, action, domains)]
+    if not able or (action.target.entities and len(able) < len(meant)):
+        return "impossible"
+    if not toolbox.has(tool):
+        return "no_tool"
+    return list(_calls(action, tool, able, home, toolbox))
+
+
+def _as_domain_means(action: Action, home: HomeContext) -> Action:
+    """ "Turn on the vacuum" starts it; "open" said of a lock unlocks nothing and stays impossible."""
+    domains = {entity.domain for entity in resolve(home, action.target)}
+    swaps: dict[tuple[str, str], Verb] = {
+        ("on", "vacuum"): "vacuum_start",
+        ("off", "vacuum"): "vacuum_return",
+        ("stop", "media_player"): "pause",
+        ("brightness", "fan"): "fan_speed",
+        ("brightness", "media_player"): "volume",
+        ("brightness", "cover"): "position",
+        ("brighter", "media_player"): "louder",
+        ("dimmer", "media_player"): "quieter",
+    }
+    if len(domains) != 1:
+        return action
+    return replace(action, verb=swaps.get((action.verb, domains.pop()), action.verb))
+
+
+def _can(entity: HomeEntity, action: Action, domains: frozenset[str] | None) -> bool:
+    if domains is not None:
+        return entity.domain in domains
+    if entity.domain in _NEVER_SWITCHED or entity.domain in ("lock", "cover", "valve"):
+        return False
+    if entity.domain in _ONLY_ON:
+        return action.verb == "on" and bool(action.target.entities)
+    return bool(action.target.entities or action.target.domain) or entity.domain in SWITCHABLE
+
+
+def _calls(
+    action: Action, tool: str, able: list[HomeEntity], home: HomeContext, toolbox: Toolbox
+) -> Iterator[ToolCall]:
+    if action.verb in ("list_add", "list_complete") and not action.target.entities:
+        able = able[:1]
+    if action.target.entities or action.verb in _ONE_BY_ONE or action.target.everywhere:
+        for entity in _playing_first(action, able):
+            yield toolbox.call(tool, {**_naming(entity, home), **_values(action, entity)})
+        return
+    domains = sorted({entity.domain for entity in able})
+    classes = sorted({entity.device_class for entity in able if entity.device_class})
+    place = _place(action.target, home)
+    arguments = {**place, "domain": domains, "device_class": classes if action.target.device_class else None}
+    if action.target.device_class and any(entity.device_class is None for entity in able):
+        arguments["device_class"] = None
+    yield toolbox.call(tool, {**arguments, **_values(action, able[0])})
+
+
+def _playing_first(action: Action, able: list[HomeEntity]) -> list[HomeEntity]:
+    """ "Pause" in a room with several players means the one that plays."""
+    if action.target.entities or able[0].domain != "media_player":
+        return able
+    wanted = "paused" if action.verb == "play" else "playing"
+    return [entity for entity in able if entity.state == wanted] or able[:1]
+
+
+def _naming(entity: HomeEntity, home: HomeContext) -> dict[str, Any]:
+    """Its name, with its room when another entity has the same name."""
+    name = entity.name.casefold()
+    twins = [other for other in home.entities if other.id != entity.id and other.name.casefold() == name]
+    area = next((area.name for area in home.areas if area.id == entity.area), None)
+    return {"name": entity.name, "area": area if twins else None, "domain": [entity.domain]}
+
+
+def _place(target: Target, home: HomeContext) -> dict[str, Any]:
+    area = next((area.name for area in home.areas if area.id == target.area), None)
+    floor = next((floor.name for floor in home.floors if floor.id == target.floor), None)
+    return {"area": area, "floor": floor}
+
+
+def _values(action: Action, entity: HomeEntity) -> dict[str, Any]:
+    """The tool's value arguments."""
+    value = action.value
+    match action.verb:
+        case "brightness":
+            return {"brightness": percent(value, least=1)}
+        case "brighter" | "dimmer":
+            return {"brightness": _stepped_brightness(action, entity)}
+        case "color":
+            return {"color": str(value or "white")}
+        case "color_temperature":
+            kelvin = KELVIN.get(value, KELVIN["warm"]) if isinstance(value, str) else int(value or 0)
+            return {"temperature": kelvin}
+        case "temperature" | "warmer" | "cooler":
+            return {"temperature": _degrees(action, entity)}
+        case "fan_speed":
+            return {"percentage": percent(value, least=1)}
+        case "position":
+            return {"position": percent(value, least=0)}
+        case "volume":
+            return {"volume_level": percent(value, least=0)}
+        case "louder" | "quieter":
+            step = int(value) if isinstance(value, float) else VOLUME_STEP
+            return {"volume_step": step if action.verb == "louder" else -step}
+        case "list_add" | "list_complete":
+            return {"item": str(value or "").strip()}
+    return {}
+
+
+def percent(value: float | str | None, *, least: int) -> int:
+    """A value as a whole percentage from `least` to 100."""
+    words = {"max": 100, "min": max(least, 1), "half": 50}
+    number = words[value] if isinstance(value, str) and value in words else value
+    return min(100, max(least, round(number))) if isinstance(number, int | float) else _DEFAULT_BRIGHTNESS
+
+
+def _stepped_brightness(action: Action, entity: HomeEntity) -> int:
+    now = entity.attributes.get("brightness")
+    step = action.value if isinstance(action.value, float) else BRIGHTNESS_STEP
+    if not isinstance(now, int | float):
+        now = 0 if entity.state == "off" else _DEFAULT_BRIGHTNESS
+    return percent(now + step if action.verb == "brighter" else now - step, least=1)
+
+
+def _degrees(action: Action, entity: HomeEntity) -> float:
+    if action.verb == "temperature" and isinstance(action.value, float):
+        return action.value
+    now = entity.attributes.get("temperature") or entity.attributes.get("current_temperature")
+    base = now if isinstance(now, int | float) else _DEFAULT_DEGREES
+    return base - DEGREES_STEP if action.verb == "cooler" else base + DEGREES_STEP
+
+
+def _duration(value: float | str | None) -> dict[str, int]:
+    """Seconds as the hours, minutes and seconds that a timer is started with."""
+    if not isinstance(value, float):
+        return {}
+    minutes, seconds = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = {"hours": hours, "minutes": minutes, "seconds": seconds}
+    return {unit: amount for unit, amount in parts.items() if amount}

@@ -1,0 +1,148 @@
+"""What is said after the tools have run, from what they report; and when nothing is to be run.
+
+Success is only ever claimed for entities that a result names.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from picoqwen_core.home.plan import Problem
+from picoqwen_core.home.results import ToolOutcome, read_result
+from picoqwen_core.home.wording import and_list, definite, plural_domain, with_article
+from picoqwen_core.messages import HomeContext, HomeEntity, Message, ToolCall
+
+NOT_UNDERSTOOD = "Sorry, I didn't understand that."
+NOT_ABOUT_THE_HOME = "I can only help with your home, and no larger model is set up to answer that."
+NO_HOME = "I can only control a home, and none was sent with this request. Load a larger model to chat."
+NOTHING_SAID = "I didn't hear anything."
+WHICH_ROOM = "In which room?"
+PROBLEMS: dict[Problem, str] = {
+    "unknown_device": "I can't find such a device in your home.",
+    "impossible": "That device can't do that.",
+    "no_tool": "I'm not able to do that here.",
+}
+_MOST_NAMED = 3
+
+# What a tool did, by its name and the domain it did it to; None is any other domain.
+_DONE: dict[str, dict[str | None, str]] = {
+    "HassTurnOn": {
+        "cover": "Opened",
+        "valve": "Opened",
+        "lock": "Locked",
+        "script": "Started",
+        "scene": "Activated",
+        "button": "Pressed",
+        None: "Turned on",
+    },
+    "HassTurnOff": {"cover": "Closed", "valve": "Closed", "lock": "Unlocked", None: "Turned off"},
+    "HassStopMoving": {None: "Stopped"},
+    "HassMediaUnpause": {None: "Resumed"},
+    "HassMediaPause": {None: "Paused"},
+    "HassMediaNext": {None: "Skipped to the next track on"},
+    "HassMediaPrevious": {None: "Went back one track on"},
+    "HassMediaPlayerMute": {None: "Muted"},
+    "HassMediaPlayerUnmute": {None: "Unmuted"},
+    "HassSetVolumeRelative": {None: "Changed the volume of"},
+    "HassVacuumStart": {None: "Started"},
+    "HassVacuumReturnToBase": {None: "Sent home"},
+}
+
+
+def clarify(entities: Sequence[HomeEntity], home: HomeContext) -> str:
+    """One short question."""
+    if not entities:
+        return WHICH_ROOM
+    names = [definite(entity) for entity in entities]
+    if len({name.casefold() for name in names}) < len(names):
+        areas = {area.id: area.name for area in home.areas}
+        names = [
+            f"{name} in {with_article(areas[entity.area])}" if entity.area in areas else name
+            for name, entity in zip(names, entities, strict=True)
+        ]
+    return f"Which one: {', '.join(names[:-1])} or {names[-1]}?" if len(names) > 1 else f"{names[0]}?"
+
+
+def report(messages: Sequence[Message]) -> str:
+    """A short truthful reply to the results at the end of a conversation."""
+    calls = {call.id: call for message in messages for call in message.tool_calls}
+    done: dict[str, list[str]] = {}
+    failures: list[str] = []
+    for message in _last_results(messages):
+        outcome = read_result(message.content)
+        call = calls.get(message.tool_call_id or "") or ToolCall("", message.name or "", {})
+        _collect(call, outcome, done, failures)
+    sentences = [_sentence(action, things) for action, things in done.items()]
+    sentences += list(dict.fromkeys(failures))
+    return " ".join(sentences) or "Nothing was changed."
+
+
+def _last_results(messages: Sequence[Message]) -> list[Message]:
+    """The tool messages after the last assistant turn that called for them."""
+    start = len(messages)
+    while start and messages[start - 1].role == "tool":
+        start -= 1
+    return list(messages[start:])
+
+
+def _collect(call: ToolCall, outcome: ToolOutcome, done: dict[str, list[str]], failures: list[str]) -> None:
+    tool = call.name.rpartition("__")[2]
+    said = _said_target(call.arguments)
+    if outcome.error is not None:
+        failures.append(f"I couldn't do that with {said}." if said else "That did not work.")
+        return
+    if outcome.failed:
+        failures.append(f"{and_list([with_article(name) for _, name in outcome.failed])} did not react.")
+    if tool in ("HassListAddItem", "HassListCompleteItem"):
+        things = done.setdefault(_list_action(tool, call.arguments), [])
+        things.append(said or "the list")
+        return
+    if tool in ("HassStartTimer", "HassCancelAllTimers"):
+        done.setdefault("Started the" if tool == "HassStartTimer" else "Cancelled the", []).append("timer")
+        return
+    for entity_id, name in outcome.succeeded:
+        domain = entity_id.partition(".")[0]
+        action = _action(tool, domain, call.arguments)
+        done.setdefault(action, []).append(with_article(name))
+
+
+def _list_action(tool: str, arguments: Mapping[str, Any]) -> str:
+    item = arguments.get("item", "it")
+    return f"Added {item} to" if tool == "HassListAddItem" else f"Ticked off {item} on"
+
+
+def _action(tool: str, domain: str, arguments: Mapping[str, Any]) -> str:
+    """The beginning of a sentence that ends with the things; a % marks where they go otherwise."""
+    if tool == "HassLightSet":
+        if "brightness" in arguments:
+            return f"Set % to {arguments['brightness']}%"
+        return f"Made % {arguments['color']}" if "color" in arguments else "Changed the colour of"
+    for key, text in (
+        ("temperature", "Set % to {}°"),
+        ("percentage", "Set % to {}%"),
+        ("position", "Set % to {}%"),
+        ("volume_level", "Set the volume of % to {}%"),
+    ):
+        if key in arguments:
+            return text.format(_plain(arguments[key]))
+    words = _DONE.get(tool, {None: "Done:"})
+    return words.get(domain) or words[None]
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _sentence(action: str, things: list[str]) -> str:
+    unique = list(dict.fromkeys(things))
+    named = and_list(unique) if len(unique) <= _MOST_NAMED else f"{len(unique)} devices"
+    return f"{action.replace('%', named, 1)}." if "%" in action[:-1] else f"{action} {named}."
+
+
+def _said_target(arguments: Mapping[str, Any]) -> str:
+    """What a call was about, in words."""
+    if arguments.get("name"):
+        return with_article(str(arguments["name"]))
+    domains = arguments.get("domain")
+    kind = plural_domain(domains[0], None) if isinstance(domains, list) and len(domains) == 1 else "devices"
+    place = arguments.get("area") or arguments.get("floor")
+    return f"the {kind} in {with_article(str(place))}" if place else ""

@@ -1,0 +1,79 @@
+"""The built-in model's behaviour: a conversation and a home in, tool calls or a sentence out.
+
+The model itself only maps a compact prompt to a compact output; everything around it is deterministic.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+
+from picoqwen_core.home import reply
+from picoqwen_core.home.answers import answer
+from picoqwen_core.home.decision import Act, Cannot, Clarify, Decision, Escalate, Query
+from picoqwen_core.home.dsl import UndecodableError, decode
+from picoqwen_core.home.history import history_of
+from picoqwen_core.home.linker import link
+from picoqwen_core.home.plan import plan
+from picoqwen_core.home.render import render_prompt
+from picoqwen_core.home.toolbox import Toolbox
+from picoqwen_core.messages import ChatDelta, ChatRequest, HomeContext
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class HomeResponder:
+    """Answers chat requests; `complete` maps a prompt to the model's raw output text."""
+
+    def __init__(self, complete: Callable[[str], str]) -> None:
+        self._complete = complete
+
+    def respond(self, request: ChatRequest) -> Iterator[ChatDelta]:
+        """Tool calls for the caller to run, or text; the last delta says which it was."""
+        if request.messages[-1].role == "tool":
+            return _say(reply.report(request.messages))
+        text = next((m.content for m in reversed(request.messages) if m.role == "user"), "")
+        if request.home is None:
+            return _say(reply.NO_HOME)
+        if not text.strip():
+            return _say(reply.NOTHING_SAID)
+        return self._answer(request, request.home, text)
+
+    def _answer(self, request: ChatRequest, home: HomeContext, text: str) -> Iterator[ChatDelta]:
+        linked = link(home, text, history_of(request.messages, home))
+        prompt = render_prompt(linked)
+        output = self._complete(prompt)
+        _LOGGER.debug("%s -> %s", prompt, output)
+        try:
+            decision = decode(output, linked)
+        except UndecodableError as err:
+            _LOGGER.debug("not understood: %s", err)
+            return _say(reply.NOT_UNDERSTOOD)
+        return _carry_out(decision, request, home)
+
+
+def _carry_out(decision: Decision, request: ChatRequest, home: HomeContext) -> Iterator[ChatDelta]:
+    match decision:
+        case Query():
+            return _say(answer(decision, home))
+        case Clarify(entities=ids):
+            return _say(reply.clarify([e for e in home.entities if e.id in ids], home))
+        case Cannot(reason=reason):
+            return _say(reply.PROBLEMS[reason])
+        case Escalate():
+            return _say(reply.NOT_ABOUT_THE_HOME)
+        case Act():
+            return _act(decision, request, home)
+
+
+def _act(decision: Act, request: ChatRequest, home: HomeContext) -> Iterator[ChatDelta]:
+    made = plan(decision, home, Toolbox(request.tools))
+    if made.problem is not None:
+        yield from _say(reply.PROBLEMS[made.problem])
+        return
+    for call in made.calls:
+        yield ChatDelta(tool_call=call)
+    yield ChatDelta(finish_reason="tool_calls")
+
+
+def _say(text: str) -> Iterator[ChatDelta]:
+    yield ChatDelta(content=text)
+    yield ChatDelta(finish_reason="stop")

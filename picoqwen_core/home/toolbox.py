@@ -1,0 +1,26 @@
+"""The caller's tools, found by what they do: `intent__HassTurnOn` and the older `HassTurnOn` alike."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from picoqwen_core.messages import ToolCall, ToolSpec
+
+
+class Toolbox:
+    """Makes calls to the tools of a request, with only the arguments that each tool has."""
+
+    def __init__(self, tools: Sequence[ToolSpec]) -> None:
+        self._tools = {tool.name.rpartition("__")[2]: tool for tool in tools}
+        self._made = 0
+
+    def has(self, name: str) -> bool:
+        """Whether the caller offers the tool."""
+        return name in self._tools
+
+    def call(self, name: str, arguments: Mapping[str, Any]) -> ToolCall:
+        """A call to an offered tool; arguments that are None or not in its schema are left out."""
+        tool = self._tools[name]
+        known = tool.parameters.get("properties", {})
+        kept = {key: value for key, value in arguments.items() if value is not None and key in known}
+        self._made += 1
+        return ToolCall(f"call_{self._made}", tool.name, kept)
