@@ -136,7 +136,7 @@ def _calls(
     if action.verb in ("list_add", "list_complete") and not action.target.entities:
         able = able[:1]
     if action.target.entities or action.verb in _ONE_BY_ONE or action.target.everywhere:
-        for entity in _playing_first(action, able):
+        for entity in _most_likely(action, able):
             yield toolbox.call(tool, {**_naming(entity, home), **_values(action, entity)})
         return
     domains = sorted({entity.domain for entity in able})
@@ -148,12 +148,16 @@ def _calls(
     yield toolbox.call(tool, {**arguments, **_values(action, able[0])})
 
 
-def _playing_first(action: Action, able: list[HomeEntity]) -> list[HomeEntity]:
-    """ "Pause" in a room with several players means the one that plays."""
-    if action.target.entities or able[0].domain != "media_player":
+def _most_likely(action: Action, able: list[HomeEntity]) -> list[HomeEntity]:
+    """Of a group, those that the request makes sense for: the player that plays, the lights that are on."""
+    if action.target.entities:
         return able
-    wanted = "paused" if action.verb == "play" else "playing"
-    return [entity for entity in able if entity.state == wanted] or able[:1]
+    if able[0].domain == "media_player":
+        wanted = "paused" if action.verb == "play" else "playing"
+        return [entity for entity in able if entity.state == wanted] or able[:1]
+    if action.verb in ("brighter", "dimmer"):
+        return [entity for entity in able if entity.state == "on"] or able
+    return able
 
 
 def _naming(entity: HomeEntity, home: HomeContext) -> dict[str, Any]:
