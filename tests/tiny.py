@@ -15,6 +15,10 @@ def write_tiny(path: Path, metadata: Mapping[str, Any] | None = None) -> Path:
     types = metadata["tokenizer.ggml.token_type"]
     return write_tiny_gguf(
         path,
+        # Slow enough that an endless answer lasts seconds, and can be left in its middle.
+        hidden_size=128,
+        n_layers=6,
+        intermediate_size=256,
         tied=False,
         vocab_size=len(types),
         context_length=4096,

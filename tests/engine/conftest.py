@@ -11,7 +11,7 @@ from tests.tiny import write_tiny
 ROOT = Path(__file__).resolve().parents[2]
 # Shared by all test runs, so that kernels are compiled once.
 KERNEL_CACHE = ROOT / ".cache" / "numba"
-CONTEXT = 2048
+CONTEXT = 4096
 GREEDY = SamplingParams(temperature=0)
 
 

@@ -67,35 +67,31 @@ async def test_an_engine_whose_model_vanished_says_failed_and_recovers_when_it_i
         await until(lambda: client.state == "ready")
 
 
-async def test_stopping_ends_the_process_and_fails_the_answers_in_flight(tiny_model):
-    client = new_client(tiny_model)
-    await client.start()
-    pid = client.worker_pid
-    async with aclosing(client.generate(ENDLESS)) as stream:
-        await anext(stream)
-        await asyncio.wait_for(client.stop(), 5)
-        with pytest.raises(EngineUnavailable):
-            await collect(stream)
-    assert gone(pid)
-    assert client.state == "stopped"
-    await client.stop()
-
-
-async def test_a_worker_that_ignores_the_request_to_end_is_killed(tiny_model):
+async def test_stopping_fails_the_answers_in_flight_and_leaves_an_engine_that_can_start_again(tiny_model):
     async with started(tiny_model) as client:
         pid = client.worker_pid
-        os.kill(pid, signal.SIGSTOP)
-        await asyncio.wait_for(client.stop(), 5)
-        assert gone(pid)
-
-
-async def test_a_stopped_engine_can_be_started_again_but_not_twice(tiny_model):
-    async with started(tiny_model) as client:
         with pytest.raises(EngineError, match="already started"):
             await client.start()
+        async with aclosing(client.generate(ENDLESS)) as stream:
+            await anext(stream)
+            await asyncio.wait_for(client.stop(), 5)
+            with pytest.raises(EngineUnavailable):
+                await collect(stream)
+        assert gone(pid)
+        assert client.state == "stopped"
         await client.stop()
         await client.start()
         assert (await collect(client.chat(HELLO)))[1].finish_reason == "length"
+
+
+async def test_a_worker_that_hangs_is_given_up_by_answers_and_killed_by_stopping(tiny_model):
+    async with started(tiny_model, silence_timeout=0.2) as client:
+        pid = client.worker_pid
+        os.kill(pid, signal.SIGSTOP)
+        with pytest.raises(EngineUnavailable, match=r"silent for 0\.2 s"):
+            await collect(client.chat(HELLO))
+        await asyncio.wait_for(client.stop(), 5)
+        assert gone(pid)
 
 
 async def test_a_start_that_takes_too_long_leaves_no_process(tiny_model):
@@ -107,20 +103,16 @@ async def test_a_start_that_takes_too_long_leaves_no_process(tiny_model):
 
 
 async def test_a_full_queue_answers_busy(tiny_model):
-    async with started(tiny_model, queue_limit=1) as client, aclosing(client.generate(ENDLESS)) as running:
-        await anext(running)
-        waiting = asyncio.create_task(collect(client.chat(HELLO)))
-        await until_status(client, lambda s: s.queued == 1)
+    async with started(tiny_model, queue_limit=1) as client:
+        answers = [asyncio.create_task(collect(client.generate(ENDLESS))) for _ in range(4)]
+        done, working = await asyncio.wait(answers, timeout=20, return_when=asyncio.FIRST_EXCEPTION)
         with pytest.raises(BusyError, match="waiting"):
-            await collect(client.chat(HELLO))
-        waiting.cancel()
-
-
-async def test_an_answer_that_stays_silent_too_long_is_given_up(tiny_model):
-    async with started(tiny_model, silence_timeout=0.2) as client:
-        os.kill(client.worker_pid, signal.SIGSTOP)
-        with pytest.raises(EngineUnavailable, match=r"silent for 0\.2 s"):
-            await collect(client.chat(HELLO))
+            done.pop().result()
+        for answer in working:
+            answer.cancel()
+        await asyncio.wait(answers, timeout=20)
+        await until_status(client, lambda s: not s.active and not s.queued)
+        assert (await collect(client.chat(HELLO)))[1].finish_reason == "length"
 
 
 def test_a_worker_ends_when_its_parent_is_killed(tiny_model):
