@@ -30,17 +30,17 @@ def test_ask_prints_answer_tool_call_change_and_milliseconds() -> None:
 
 
 def test_ctrl_c_leaves_no_process_behind() -> None:
-    run = subprocess.Popen(
-        [RUN, "--server-only", "--port", str(find_free())], stdout=subprocess.PIPE, text=True
-    )
-    assert run.stdout is not None
-    assert "Pico-Qwen answers on" in run.stdout.readline()
-    family = psutil.Process(run.pid).children(recursive=True)
+    command = [RUN, "--server-only", "--port", str(find_free())]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        started = "Pico-Qwen answers on" in run.stdout.readline()
+        family = psutil.Process(run.pid).children(recursive=True)
+        run.send_signal(signal.SIGINT)
+        exit_code = run.wait(timeout=30)
+
+    assert started
     assert len(family) >= 2
-
-    run.send_signal(signal.SIGINT)
-
-    assert run.wait(timeout=30) == 0
+    assert exit_code == 0
     assert not any(process.is_running() for process in family)
 
 
