@@ -97,6 +97,18 @@ async def test_a_question_is_answered_and_changes_nothing(
     assert answer.changes == []
 
 
+async def test_a_question_after_a_command_is_still_a_question(house: House) -> None:
+    command = await house.conversation.say("turn off all the lights upstairs")
+
+    answer = await house.conversation.say(
+        "is the front door locked?", conversation_id=command.conversation_id
+    )
+
+    assert answer.changes == []
+    assert answer.tool_calls == []
+    assert "is locked" in answer.text
+
+
 async def test_an_item_goes_on_the_list_that_was_named(house: House) -> None:
     before = await house.client.items("todo.shopping")
 
