@@ -73,7 +73,7 @@ IGNORED: frozenset[str] = frozenset(
     "of off on one or our out over please put set so that the their them then there these they this those to "
     "too turn up us was we what when where which who will with would you your all every everything everyone "
     "again also now down make let need want if not no dont except but other another any some more less bit "
-    "much many low high open close shut start stop add check new time day first last".split()
+    "much many low high open close shut start stop add check new time day first last room house home".split()
 )
 
 # Floors are said by direction more often than by name.

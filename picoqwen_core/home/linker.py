@@ -102,7 +102,7 @@ def _partial_matches(table: PhraseTable, spans: list[_Span]) -> list[_Span]:
 
     for index, span in enumerate(spans):
         token = span.tokens[0]
-        if _is_verb(spans, index):
+        if _is_verb(spans, index) or _is_degree(spans, index):
             flush()
             result.append(span)
         elif span.kind is None and token.text not in IGNORED and token.stem in table.name_words:
@@ -127,6 +127,11 @@ def _is_verb(spans: Sequence[_Span], index: int) -> bool:
         and after is not None
         and (after.text in ("on", "off", "up", "the", "my", "all", "both") or after.kind is LinkKind.FULL)
     )
+
+
+def _is_degree(spans: Sequence[_Span], index: int) -> bool:
+    """ "A little brighter" is about no lamp called "Little"."""
+    return index > 0 and spans[index].text in ("little", "bit", "notch") and spans[index - 1].text == "a"
 
 
 def _best_partial(table: PhraseTable, run: Sequence[Token]) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""Makes the built-in model: homes and requests are generated, nothing is collected."""

@@ -1,0 +1,118 @@
+"""What people ask a home to do: templates by verb, and the kinds of device each verb fits."""
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from picoqwen_core.home.decision import Act, Action, Clarify, Decision, Target, Verb
+from picoqwen_core.messages import HomeContext
+from training.grammar import draw_pattern
+from training.phrases import load
+from training.pools import COLORS, ITEMS, KINDS, nonsense_word
+from training.targets import Said, refer
+
+COVERS = ("blind", "curtain", "shutter", "shade", "garage", "gate", "window_cover")
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One request: its words, and what should happen."""
+
+    text: str
+    decision: Decision
+    template: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A verb with its phrasings; {t} is the target, {v} the value."""
+
+    verb: Verb
+    kinds: tuple[str, ...]
+    templates: tuple[str, ...]
+    value: str | None = None  # what draw_value draws
+    weight: float = 1.0
+
+
+def _intent(data: dict[str, Any]) -> Intent:
+    return Intent(**data)
+
+
+INTENTS = tuple(_intent(data) for data in load("actions")["intent"])
+# Requests with no target of their own: they mean the speaker's room, or the home.
+BARE = tuple(_intent(data) for data in load("actions")["bare"])
+
+
+def draw_value(kind: str | None, split: str, rng: random.Random) -> tuple[str, float | str | None]:
+    """A value as said, and as meant."""
+    match kind:
+        case "percent":
+            number = rng.choice((*range(5, 101, 5), rng.randint(1, 100)))
+            return f"{number}{rng.choice((' percent', '%', ' percent', ''))}", float(number)
+        case "degrees":
+            number = rng.choice((rng.randint(15, 27), rng.randint(15, 26) + 0.5))
+            return f"{number:g}{rng.choice((' degrees', '', ' degrees celsius', '°'))}", float(number)
+        case "color":
+            color = rng.choice(COLORS)
+            return color, color
+        case "white":
+            if rng.random() < 0.3:
+                kelvin = rng.choice((2200, 2700, 3000, 3500, 4000, 5000, 6000, 6500))
+                return f"{kelvin} kelvin", float(kelvin)
+            said, meant = rng.choice(
+                (
+                    ("warm white", "warm"),
+                    ("warm", "warm"),
+                    ("cool white", "cool"),
+                    ("cold white", "cool"),
+                    ("daylight", "daylight"),
+                    ("neutral white", "neutral"),
+                    ("soft white", "warm"),
+                    ("candle light", "candle"),
+                )
+            )
+            return said, meant
+        case "item":
+            item = rng.choice(ITEMS[split])
+            if rng.random() < 0.35:
+                item = " ".join(nonsense_word(rng) for _ in range(rng.randint(1, 3)))
+            if rng.random() < 0.15:
+                item += " and " + rng.choice(ITEMS[split])
+            return item, item
+        case _:
+            return "", kind
+
+
+def draw_action(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
+    """One thing to do, to something this home has."""
+    intent = rng.choices(INTENTS, [i.weight for i in INTENTS])[0]
+    template = draw_pattern(intent.templates, split, rng)
+    if template == "{t}" and intent.kinds == ("scene",) and rng.random() < 0.3:
+        return None
+    said = refer(home, intent.kinds, rng)
+    if said is None or (said.target is not None and said.target.everywhere and intent.verb == "unlock"):
+        return None
+    value_text, value = draw_value(intent.value, split, rng)
+    text = template.replace("{t}", said.text).replace("{v}", value_text)
+    return Drawn(text, decide(intent.verb, said, value), template)
+
+
+def decide(verb: Verb, said: Said, value: float | str | None) -> Decision:
+    """Act when it is clear what is meant, else ask."""
+    if said.target is not None:
+        return Act((Action(verb, said.target, value),))
+    return Clarify(said.choices)
+
+
+def draw_bare(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
+    """A request that names no device: the speaker's room decides, and nobody knows when there is none."""
+    intent = rng.choices(BARE, [bare.weight for bare in BARE])[0]
+    template = draw_pattern(intent.templates, split, rng)
+    value_text, value = draw_value(intent.value, split, rng)
+    text = template.replace("{v}", value_text)
+    domain = KINDS[intent.kinds[0]].domain
+    if home.area is None:
+        return Drawn(text, Clarify(()), template)
+    if not any(e.domain == domain and e.area == home.area for e in home.entities):
+        return None
+    return Drawn(text, Act((Action(intent.verb, Target(area=home.area, domain=domain), value),)), template)

@@ -1,0 +1,136 @@
+"""Draws requests for homes, in the mix that a household makes, with the noise of speech."""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+from picoqwen_core.home.decision import Act, Decision, Target
+from picoqwen_core.home.dsl import UndecodableError, encode
+from picoqwen_core.home.linked import Link, Linked, LinkKind
+from picoqwen_core.home.linker import link
+from picoqwen_core.home.render import END, render_prompt
+from picoqwen_core.messages import HomeContext
+from training.actions import Drawn, draw_action, draw_bare
+from training.dialogs import Turn, draw_follow_up, draw_several, resolve, unrelated_history
+from training.elsewhere import draw_elsewhere
+from training.grammar import NoWordingError
+from training.homes import random_home
+from training.others import (
+    draw_impossible,
+    draw_list_default,
+    draw_timer,
+    draw_unknown,
+    draw_whole_place,
+)
+from training.phrases import load
+from training.questions import draw_question
+
+# Category -> how often.
+MIX = {
+    "action": 0.32,
+    "bare": 0.06,
+    "place": 0.03,
+    "several": 0.18,
+    "question": 0.15,
+    "follow_up": 0.10,
+    "unknown": 0.07,
+    "impossible": 0.03,
+    "list": 0.02,
+    "timer": 0.03,
+    "elsewhere": 0.08,
+}
+_PHRASES = load("requests")
+_PLAIN = frozenset(("question", "elsewhere", "follow_up"))
+HOME_REUSE = 24
+
+
+def draws(seed: int, split: str) -> Iterator[tuple[str, HomeContext, Turn]]:
+    """An endless, reproducible stream of (category, home, turn)."""
+    rng = random.Random(f"{split}-{seed}")
+    categories, weights = list(MIX), list(MIX.values())
+    while True:
+        home = random_home(rng, split)
+        if len(home.entities) < 4:
+            continue
+        for _ in range(HOME_REUSE):
+            category = rng.choices(categories, weights)[0]
+            turn: Turn | None = None
+            with suppress(NoWordingError):
+                turn = _turn(category, home, split, rng)
+            if turn is not None:
+                yield category, home, turn
+
+
+def _turn(category: str, home: HomeContext, split: str, rng: random.Random) -> Turn | None:
+    if category == "follow_up":
+        return draw_follow_up(home, split, rng)
+    drawers: dict[str, Callable[[HomeContext, str, random.Random], Drawn | None]] = {
+        "action": draw_action,
+        "bare": draw_bare,
+        "place": draw_whole_place,
+        "several": draw_several,
+        "question": draw_question,
+        "unknown": draw_unknown,
+        "impossible": draw_impossible,
+        "list": draw_list_default,
+        "timer": draw_timer,
+        "elsewhere": lambda _home, s, r: draw_elsewhere(s, r),
+    }
+    drawn = drawers[category](home, split, rng)
+    if drawn is None:
+        return None
+    history = unrelated_history(home, split, rng) if rng.random() < 0.18 else None
+    return Turn(_noise(drawn.text, category, rng), drawn.decision, drawn.template, history)
+
+
+def _noise(text: str, category: str, rng: random.Random) -> str:
+    """Fillers, lost articles, politeness: what speech recognition hands over."""
+    if category not in _PLAIN and rng.random() < 0.22:
+        text = f"{rng.choice(_PHRASES['before'])} {text}"
+    if category not in _PLAIN and rng.random() < 0.15:
+        text = f"{text} {rng.choice(_PHRASES['after'])}"
+    if rng.random() < 0.12:
+        text = text.replace(" the ", " ", 1)
+    return text
+
+
+def label(home: HomeContext, turn: Turn) -> tuple[Linked, str] | None:
+    """The linked request and its label, or None when the link contradicts the label.
+
+    Two ways: a needed entity is no candidate (a miss of the linker), or a "group" turned out to be the
+    whole name of a device, as in a home that has a lamp called "Kitchen Lights".
+    """
+    linked = link(home, turn.text, turn.history)
+    try:
+        output = encode(turn.decision, linked)
+    except UndecodableError:
+        return None
+    if _names_a_device(linked, turn.decision):
+        return None
+    return linked, output
+
+
+def _names_a_device(linked: Linked, decision: Decision) -> bool:
+    if not isinstance(decision, Act):
+        return False
+    meant = {e for action in decision.actions for e in resolve(linked.home, action.target)}
+    groups = [a.target for a in decision.actions if not a.target.entities and a.target != Target()]
+    if not groups:
+        return False
+    named = {
+        linked.candidates[ref].entity.id
+        for piece in linked.pieces
+        if isinstance(piece, Link) and piece.kind is LinkKind.FULL and not piece.generic
+        for ref in piece.refs
+    }
+    listed = {e for action in decision.actions for e in action.target.entities}
+    return bool((named & meant) - listed)
+
+
+def sample(home: HomeContext, turn: Turn) -> tuple[str, str] | None:
+    """Prompt and output as the model sees them."""
+    labelled = label(home, turn)
+    if labelled is None:
+        return None
+    linked, output = labelled
+    return render_prompt(linked), output + END

@@ -1,0 +1,48 @@
+"""Word pools for homes, each split into training and validation words that never meet."""
+
+import random
+from dataclasses import dataclass
+
+from training.phrases import load
+
+_HOMES = load("homes")
+AREAS, FLOORS, OWNERS = _HOMES["areas"], _HOMES["floors"], _HOMES["owners"]
+# What tells one device from another of its kind.
+MODIFIERS, BRANDS = _HOMES["modifiers"], _HOMES["brands"]
+COLORS: tuple[str, ...] = _HOMES["colors"]
+ITEMS = _HOMES["items"]
+# Things that no generated home has.
+UNKNOWN_DEVICES, UNKNOWN_AREAS = _HOMES["unknown_devices"], _HOMES["unknown_areas"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of device: its names by split, how often a room or a home has it, and what people call it.
+
+    in_room, in_home: (probability, most); nouns: pairs of singular and plural, for groups.
+    """
+
+    names: dict[str, tuple[str, ...]]
+    domain: str
+    device_class: str | None = None
+    in_room: tuple[float, int] | None = None
+    in_home: tuple[float, int] | None = None
+    nouns: tuple[tuple[str, str], ...] = ()
+
+
+def _kind(data: dict[str, object]) -> Kind:
+    names = {split: data.pop(split) for split in ("train", "validation")}
+    return Kind(names=names, **data)  # type: ignore[arg-type]  # the file's keys are the fields
+
+
+KINDS: dict[str, Kind] = {name: _kind(dict(data)) for name, data in _HOMES["kinds"].items()}
+
+_ONSETS = "b c d f g h j k l m n p r s t v w z br cr dr fl gr kl pl pr sk sl sn st tr sh ch th".split()
+_VOWELS = "a e i o u ai ea oo ou ie".split()
+_CODAS = ["", "", "", "n", "r", "l", "m", "t", "k", "sh", "x", "nd", "rk", "st", "p"]
+
+
+def nonsense_word(rng: random.Random) -> str:
+    """A made-up noun: what a word that nobody taught looks like."""
+    syllables = rng.choice((1, 2, 2, 3))
+    return "".join(rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(syllables))

@@ -1,0 +1,113 @@
+"""Questions about the home: they are answered from states and never act."""
+
+import random
+
+from picoqwen_core.home.decision import Clarify, Query, QueryKind, Target
+from picoqwen_core.messages import HomeContext
+from training.actions import Drawn
+from training.grammar import draw_pattern
+from training.phrases import load
+from training.targets import NOUNS, group_target, kind_entities, refer
+
+_PHRASES = load("questions")
+# Group questions leave out what there is only one of.
+_GROUP_STATES = _PHRASES["states"][:4]
+
+
+def draw_question(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
+    """A question about a state, a value, a group, or the clock."""
+    draw = rng.random()
+    if draw < 0.42:
+        return _is_question(home, split, rng)
+    if draw < 0.62:
+        return _value_question(home, split, rng)
+    if draw < 0.74:
+        return _place_question(home, split, rng)
+    if draw < 0.92:
+        return _group_question(home, split, rng)
+    kind: QueryKind = rng.choice(("time", "date"))
+    template = draw_pattern(_PHRASES[kind], split, rng)
+    return Drawn(template, Query(kind), template)
+
+
+def _is_question(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
+    chosen = rng.choice(_PHRASES["states"])
+    kinds, states = chosen["kinds"], chosen["words"]
+    said = refer(home, kinds, rng)
+    if said is None:
+        return None
+    if rng.random() < 0.15:
+        template = draw_pattern(_PHRASES["state_of"], split, rng)
+        text = template.replace("{t}", said.text)
+        decision = Clarify(said.choices) if said.target is None else Query("value", said.target, "state")
+        return Drawn(text, decision, template)
+    state = rng.choice(states)
+    template = draw_pattern(_PHRASES["is"], split, rng)
+    text = template.replace("{t}", said.text).replace("{s}", state)
+    return Drawn(
+        text, Clarify(said.choices) if said.target is None else Query("is", said.target, state), template
+    )
+
+
+def _value_question(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
+    chosen = rng.choice(_PHRASES["values"])
+    said = refer(home, chosen["kinds"], rng)
+    if said is None:
+        return None
+    template = draw_pattern(chosen["templates"], split, rng)
+    text = template.replace("{t}", said.text)
+    decision = Clarify(said.choices) if said.target is None else Query("value", said.target, chosen["asked"])
+    return Drawn(text, decision, template)
+
+
+def _place_question(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
+    """How warm or humid it is somewhere."""
+    chosen = rng.choice(_PHRASES["places"])
+    template = draw_pattern(chosen["templates"], split, rng)
+    area = rng.choice(home.areas)
+    place, target = f"in the {area.name}", Target(area=area.id)
+    if rng.random() < 0.35:
+        if home.area is None:
+            place, target = rng.choice(("", "inside", "at home")), Target(everywhere=True)
+        else:
+            place, target = rng.choice(("", "in here", "in this room", "here")), Target(area=home.area)
+    text = template.replace("{p}", place)
+    return Drawn(" ".join(text.split()), Query("value", target, chosen["asked"]), template)
+
+
+def _group_question(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
+    chosen = rng.choice(_GROUP_STATES)
+    kinds, states = chosen["kinds"], chosen["words"]
+    present = [k for k in kinds if kind_entities(home, k) and (k in NOUNS or k in ("door", "window"))]
+    if not present:
+        return None
+    kind = rng.choice(present)
+    one, many = rng.choice(NOUNS.get(kind, [(kind, kind + "s")]))
+    place, target = _question_place(home, kind, rng)
+    state = rng.choice(states)
+    query: QueryKind = "count" if rng.random() < 0.3 else "which"
+    template = draw_pattern(_PHRASES[query], split, rng)
+    text = template.replace("{k}", many).replace("{o}", one)
+    text = " ".join(text.replace("{s}", state).replace("{p}", place).split())
+    return Drawn(text, Query(query, target, state), template)
+
+
+def _question_place(home: HomeContext, kind: str, rng: random.Random) -> tuple[str, Target]:
+    """A place of a group question; with none said the whole home is meant."""
+    draw = rng.random()
+    if draw < 0.4:
+        area = rng.choice(home.areas)
+        return f"in the {area.name}", _target(kind, area=area.id)
+    if draw < 0.55 and home.floors:
+        floor = rng.choice(home.floors)
+        said = floor.name if floor.name in ("Upstairs", "Downstairs") else f"on the {floor.name}"
+        return said, _target(kind, floor=floor.id)
+    if draw < 0.65 and home.area:
+        return rng.choice(("in here", "in this room", "here")), _target(kind, area=home.area)
+    return rng.choice(("", "", "in the house", "at home", "right now")), _target(kind, everywhere=True)
+
+
+def _target(kind: str, **place: str | bool) -> Target:
+    if kind in ("door", "window"):
+        return Target(domain="binary_sensor", device_class=kind, **place)  # type: ignore[arg-type]
+    return group_target(kind, **place)
