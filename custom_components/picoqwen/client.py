@@ -66,8 +66,8 @@ class PicoQwenClient:
                     chunk = json.loads(data)
                     if event == "error":
                         raise PicoQwenError(_message(chunk, "the answer failed"))
-                    for choice in chunk.get("choices", ()):
-                        yield choice["delta"]
+                    for delta in _deltas(chunk):
+                        yield delta
         raise PicoQwenConnectionError("the server broke off in the middle of its answer")
 
     async def _json(
@@ -102,6 +102,14 @@ class PicoQwenClient:
             raise PicoQwenConnectionError(f"{self._base}: {err}") from err
         except ValueError as err:
             raise PicoQwenError(f"{self._base} sent something that is not JSON: {err}") from err
+
+
+def _deltas(chunk: Any) -> list[dict[str, Any]]:
+    """What one event adds to the answer. Raises PicoQwenError when it is no event of a chat."""
+    try:
+        return [dict(choice["delta"]) for choice in chunk.get("choices", ())]
+    except (AttributeError, KeyError, TypeError, ValueError) as err:
+        raise PicoQwenError(f"the server sent an event that is no part of an answer: {chunk!r:.200}") from err
 
 
 async def _failure(response: aiohttp.ClientResponse) -> PicoQwenError:

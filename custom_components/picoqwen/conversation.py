@@ -68,10 +68,17 @@ class PicoQwenConversation(PicoQwenEntity, conversation.ConversationEntity):
 
         def home() -> dict[str, Any]:
             language = user_input.language
-            return home_context(self.hass, conversation.DOMAIN, user_input.device_id, language)
+            return home_context(
+                self.hass,
+                conversation.DOMAIN,
+                device_id=user_input.device_id,
+                satellite_id=user_input.satellite_id,
+                language=language,
+            )
 
         try:
             await self._async_answer(chat_log, home)
+            return conversation.async_get_result_from_chat_log(user_input, chat_log)
         except PicoQwenAuthError:
             self.entry.async_start_reauth(self.hass)
             return _apology(user_input, chat_log, REFUSED)
@@ -81,7 +88,6 @@ class PicoQwenConversation(PicoQwenEntity, conversation.ConversationEntity):
         except (PicoQwenError, HomeAssistantError) as err:
             _LOGGER.error("The Pico-Qwen server could not answer: %s", err)
             return _apology(user_input, chat_log, FAILED)
-        return conversation.async_get_result_from_chat_log(user_input, chat_log)
 
 
 def _apology(

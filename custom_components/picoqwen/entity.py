@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from contextlib import aclosing
 from typing import Any
 
 import probatio
@@ -14,6 +15,7 @@ from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.json import json_dumps
 
 from . import PicoQwenConfigEntry
+from .client import PicoQwenError
 from .const import CONF_MAX_HISTORY, DEFAULT_MAX_HISTORY, DOMAIN
 
 # A model that calls tools for ever is stopped here.
@@ -48,9 +50,11 @@ class PicoQwenEntity(Entity):
         most = int(self.subentry.data.get(CONF_MAX_HISTORY, DEFAULT_MAX_HISTORY))
         for _ in range(MAX_TOOL_ITERATIONS):
             body = {"messages": _messages(chat_log, most), "tools": tools, "home": home()}
-            deltas = _deltas(self.entry.runtime_data.chat(body))
-            async for _content in chat_log.async_add_delta_content_stream(self.entity_id, deltas):
-                pass
+            # Closed at once when something goes wrong, so that the server stops working for nobody.
+            async with aclosing(self.entry.runtime_data.chat(body)) as stream:
+                deltas = _deltas(stream, can_call=bool(tools))
+                async for _content in chat_log.async_add_delta_content_stream(self.entity_id, deltas):
+                    pass
             if not chat_log.unresponded_tool_results:
                 return
         raise HomeAssistantError(f"no answer after {MAX_TOOL_ITERATIONS} rounds of tool calls")
@@ -102,9 +106,9 @@ def _message(content: conversation.Content) -> dict[str, Any]:
 
 
 async def _deltas(
-    stream: AsyncIterable[dict[str, Any]],
+    stream: AsyncIterable[dict[str, Any]], *, can_call: bool
 ) -> AsyncGenerator[conversation.AssistantContentDeltaDict]:
-    """The server's deltas as the chat log wants them."""
+    """The server's deltas as the chat log wants them. Raises PicoQwenError for a call that cannot be made."""
     yield {"role": "assistant"}
     async for delta in stream:
         made: conversation.AssistantContentDeltaDict = {}
@@ -113,11 +117,20 @@ async def _deltas(
         if delta.get("reasoning_content"):
             made["thinking_content"] = delta["reasoning_content"]
         if delta.get("tool_calls"):
+            if not can_call:
+                raise PicoQwenError("the model called a tool, but was offered none")
             made["tool_calls"] = [_tool_input(call) for call in delta["tool_calls"]]
         if made:
             yield made
 
 
 def _tool_input(call: dict[str, Any]) -> llm.ToolInput:
-    function = call["function"]
-    return llm.ToolInput(tool_name=function["name"], tool_args=json.loads(function["arguments"] or "{}"))
+    """A call as Home Assistant takes it. Raises PicoQwenError when the model wrote none that can be read."""
+    try:
+        function = call["function"]
+        name, arguments = function["name"], json.loads(function.get("arguments") or "{}")
+    except (AttributeError, KeyError, TypeError, ValueError) as err:
+        raise PicoQwenError(f"the model's tool call cannot be read: {call!r:.300}") from err
+    if not isinstance(arguments, dict):
+        raise PicoQwenError(f"the model's call of {name} has no object as arguments: {arguments!r:.200}")
+    return llm.ToolInput(tool_name=name, tool_args=arguments)

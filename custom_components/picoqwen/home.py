@@ -1,9 +1,10 @@
 """The home as the server's built-in model sees it: exposed entities only, as they are now."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from homeassistant.components.homeassistant.exposed_entities import async_should_expose
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant, State, callback
 from homeassistant.helpers import area_registry as ar
 from homeassistant.helpers import device_registry as dr
@@ -18,7 +19,6 @@ _ATTRIBUTES = (
     "current_position",
     "current_temperature",
     "humidity",
-    "hvac_mode",
     "is_volume_muted",
     "media_title",
     "percentage",
@@ -29,9 +29,14 @@ _MAX_STATE = 100
 
 @callback
 def home_context(
-    hass: HomeAssistant, assistant: str, device_id: str | None, language: str | None
+    hass: HomeAssistant,
+    assistant: str,
+    *,
+    device_id: str | None = None,
+    satellite_id: str | None = None,
+    language: str | None = None,
 ) -> dict[str, Any]:
-    """The home of one request; `device_id` is the satellite that heard it."""
+    """The home of one request; a device, or its satellite entity, heard it."""
     registry = er.async_get(hass)
     entities = [
         _entity(hass, state, registry.async_get(state.entity_id))
@@ -46,7 +51,8 @@ def home_context(
             {"id": a.id, "name": a.name, "aliases": _names(a.aliases), "floor": a.floor_id} for a in areas
         ],
         "floors": [{"id": f.floor_id, "name": f.name, "aliases": _names(f.aliases)} for f in floors],
-        "area": _area_of_device(hass, device_id),
+        "area": (_area(hass, registry.async_get(satellite_id)) if satellite_id else None)
+        or _area_of_device(hass, device_id),
         "language": language or hass.config.language,
         "now": dt_util.now().isoformat(timespec="seconds"),
     }
@@ -63,7 +69,7 @@ def _entity(hass: HomeAssistant, state: State, entry: er.RegistryEntry | None) -
         "state": state.state[:_MAX_STATE],
         "device_class": state.attributes.get("device_class"),
         "unit": state.attributes.get("unit_of_measurement"),
-        "attributes": _attributes(state.attributes),
+        "attributes": _attributes(state),
     }
 
 
@@ -88,15 +94,23 @@ def _area(hass: HomeAssistant, entry: er.RegistryEntry | None) -> str | None:
 
 def _area_of_device(hass: HomeAssistant, device_id: str | None) -> str | None:
     device = dr.async_get(hass).async_get(device_id) if device_id else None
-    return device.area_id if device else None
+    if device is None:
+        return None
+    if hasattr(dr, "async_get_effective_area_id"):
+        # Since 2026.11 a device may be part of another one, and stand where that one stands.
+        return dr.async_get_effective_area_id(hass, device)
+    return device.area_id
 
 
-def _attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
+def _attributes(state: State) -> dict[str, Any]:
     """Those that are set; brightness and volume as percentages, which is how people say them."""
+    attributes = state.attributes
     kept = {key: attributes[key] for key in _ATTRIBUTES if attributes.get(key) is not None}
     brightness, volume = attributes.get("brightness"), attributes.get("volume_level")
     if isinstance(brightness, int | float):
         kept["brightness"] = round(brightness / 255 * 100)
     if isinstance(volume, int | float):
         kept["volume_level"] = round(volume * 100)
+    if state.domain == "climate" and state.state not in (STATE_UNAVAILABLE, STATE_UNKNOWN):
+        kept["hvac_mode"] = state.state
     return kept

@@ -1,0 +1,110 @@
+"""A Pico-Qwen server that answers what a test tells it to, over real HTTP."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterable, Callable, Iterable
+from typing import Any
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+DONE = b"data: [DONE]\n\n"
+type Parts = Iterable[bytes] | AsyncIterable[bytes]
+
+
+def event(delta: dict[str, Any]) -> bytes:
+    """One event of a chat stream."""
+    chunk = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta}]}
+    return f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n".encode()
+
+
+def words(*texts: str) -> list[bytes]:
+    """A whole answer of text."""
+    return [event({"role": "assistant", "content": ""}), *(event({"content": t}) for t in texts), DONE]
+
+
+def call(name: str, arguments: str) -> bytes:
+    """A tool call, as one event."""
+    function = {"name": name, "arguments": arguments}
+    return event({"tool_calls": [{"index": 0, "id": "c1", "type": "function", "function": function}]})
+
+
+class FakeServer:
+    """`answers` holds the streams of the coming chats; `chats` the bodies of those that came."""
+
+    def __init__(self) -> None:
+        self.answers: list[Parts | Callable[[], Parts]] = []
+        self.chats: list[dict[str, Any]] = []
+        self.generations: list[dict[str, Any]] = []
+        self.api_key: str | None = None
+        self.generated: web.Response | None = None
+        self.models_body: Any = {"object": "list", "data": [{"id": "pico-home"}]}
+        self.client_left = asyncio.Event()
+        self._server: TestServer | None = None
+        self._port: int | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens; the same after it was down."""
+        return f"http://127.0.0.1:{self._port}"
+
+    async def start(self) -> None:
+        """Listen."""
+        app = web.Application(middlewares=[self._check_key])
+        app.router.add_get("/api/v1/models", self._models)
+        app.router.add_post("/api/v1/chat", self._chat)
+        app.router.add_post("/api/v1/generate", self._generate)
+        self._server = TestServer(app, host="127.0.0.1", port=self._port or 0)
+        await self._server.start_server()
+        self._port = self._server.port
+
+    async def stop(self) -> None:
+        """Refuse connections from now on."""
+        if self._server is not None:
+            await self._server.close()
+            self._server = None
+
+    @web.middleware
+    async def _check_key(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        if self.api_key and request.headers.get("Authorization") != f"Bearer {self.api_key}":
+            return web.json_response({"error": {"message": "wrong key", "code": "auth"}}, status=401)
+        return await handler(request)
+
+    async def _models(self, request: web.Request) -> web.Response:
+        return web.json_response(self.models_body)
+
+    async def _generate(self, request: web.Request) -> web.Response:
+        self.generations.append(await request.json())
+        assert self.generated is not None
+        return self.generated
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        self.chats.append(await request.json())
+        answer = self.answers.pop(0)
+        if isinstance(answer, web.Response):
+            return answer
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        try:
+            async for part in _each(answer() if callable(answer) else answer):
+                await response.write(part)
+        except asyncio.CancelledError:
+            self.client_left.set()
+            raise
+        return response
+
+
+async def _each(parts: Parts) -> AsyncIterable[bytes]:
+    if isinstance(parts, AsyncIterable):
+        async for part in parts:
+            yield part
+    else:
+        for part in parts:
+            yield part
+
+
+async def then_silence(*parts: bytes) -> AsyncIterable[bytes]:
+    """The parts, and then nothing more while the connection stays open."""
+    for part in parts:
+        yield part
+    await asyncio.Event().wait()
