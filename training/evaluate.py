@@ -75,8 +75,8 @@ def _split(actions: tuple[Any, ...]) -> list[Any]:
         if len(action.target.entities) < 2:
             single.append(action)
             continue
-        for entity_id in action.target.entities:
-            single.append(replace(action, target=replace(action.target, entities=(entity_id,))))
+        targets = (replace(action.target, entities=(entity_id,)) for entity_id in action.target.entities)
+        single.extend(replace(action, target=target) for target in targets)
     return single
 
 

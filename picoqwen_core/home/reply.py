@@ -91,7 +91,8 @@ def _collect(call: ToolCall, outcome: ToolOutcome, done: dict[str, list[str]], f
         failures.append(f"I couldn't do that with {said}." if said else "That did not work.")
         return
     if outcome.failed:
-        failures.append(f"{and_list([with_article(name) for _, name in outcome.failed])} did not react.")
+        names = and_list([with_article(name) for _, name in outcome.failed])
+        failures.append(f"{names[0].upper()}{names[1:]} did not react.")
     if tool in ("HassListAddItem", "HassListCompleteItem"):
         things = done.setdefault(_list_action(tool, call.arguments), [])
         things.append(said or "the list")

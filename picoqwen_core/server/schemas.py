@@ -23,7 +23,7 @@ from picoqwen_core.messages import (
 )
 
 MAX_MESSAGES, MAX_TOOLS, MAX_ENTITIES = 1000, 512, 5000
-_TOOL_NAME = re.compile(r"[\w.:-]{1,128}")
+_TOOL_NAME = re.compile(r"[\w.:-]{1,128}\Z")
 
 
 def _number(low: float, high: float) -> Callable[[Any], float]:
@@ -80,8 +80,14 @@ def _arguments(value: Any) -> Mapping[str, Any]:
     return value
 
 
-def _nullable(schema: Any) -> Any:
-    return vol.Any(None, schema)
+def _nullable(schema: Any) -> Callable[[Any], Any]:
+    """null, or what the schema takes; unlike vol.Any it keeps the schema's own message."""
+    validate = vol.Schema(schema)
+
+    def check(value: Any) -> Any:
+        return None if value is None else validate(value)
+
+    return check
 
 
 _TOOL_CALL = vol.Schema(

@@ -1,0 +1,118 @@
+"""What is said after the tools have run is what they report."""
+
+import json
+from typing import Any
+
+from picoqwen_core.home import reply
+from picoqwen_core.home.history import history_of
+from picoqwen_core.home.results import read_result
+from picoqwen_core.messages import Message, ToolCall
+from tests.home.house import ENTITIES, home
+
+
+def result(*succeeded: tuple[str, str], failed: tuple[tuple[str, str], ...] = ()) -> str:
+    """An intent response as Home Assistant's LLM tools return it."""
+
+    def targets(items: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
+        return [{"type": "entity", "id": id_, "name": name} for id_, name in items]
+
+    data = {"success": targets(succeeded), "failed": targets(failed)}
+    return json.dumps({"data": {"response_type": "action_done", "data": data}, "error": False})
+
+
+def conversation(*calls: tuple[str, dict[str, Any], str]) -> list[Message]:
+    made = tuple(ToolCall(f"c{i}", name, arguments) for i, (name, arguments, _) in enumerate(calls))
+    results = [Message("tool", content, tool_call_id=f"c{i}") for i, (_, _, content) in enumerate(calls)]
+    return [Message("user", "please"), Message("assistant", tool_calls=made), *results]
+
+
+def test_a_success_names_what_changed() -> None:
+    done = result(("light.kitchen", "Kitchen Lamp"))
+    assert reply.report(conversation(("intent__HassTurnOn", {"name": "Kitchen Lamp"}, done))) == (
+        "Turned on the Kitchen Lamp."
+    )
+
+
+def test_turning_a_lock_on_is_said_as_locking() -> None:
+    done = result(("lock.back", "Back Door"))
+    assert reply.report(conversation(("HassTurnOn", {"name": "Back Door"}, done))) == "Locked the Back Door."
+
+
+def test_several_calls_become_one_natural_sentence() -> None:
+    calls = [("HassTurnOff", {}, result((f"light.{n}", f"{n} lamp"))) for n in ("desk", "wall", "hall")]
+    assert reply.report(conversation(*calls)) == (
+        "Turned off the desk lamp, the wall lamp and the hall lamp."
+    )
+
+
+def test_many_devices_are_counted() -> None:
+    many = tuple((f"light.{i}", f"Lamp {i}") for i in range(7))
+    assert reply.report(conversation(("HassTurnOff", {}, result(*many)))) == "Turned off 7 devices."
+
+
+def test_a_partial_failure_is_told() -> None:
+    partly = result(("light.a", "Lamp"), failed=(("light.b", "Spot"),))
+    text = reply.report(conversation(("HassTurnOn", {}, partly)))
+    assert text == "Turned on the Lamp. The Spot did not react."
+
+
+def test_an_error_is_never_a_success() -> None:
+    failure = json.dumps({"data": {"error": "MatchFailedError", "error_text": "no"}, "error": True})
+    text = reply.report(conversation(("HassTurnOn", {"name": "Kitchen Lamp"}, failure)))
+    assert text == "I couldn't do that with the Kitchen Lamp."
+
+
+def test_a_result_that_names_nothing_claims_nothing() -> None:
+    assert reply.report(conversation(("HassTurnOn", {}, result()))) == "Nothing was changed."
+    assert reply.report(conversation(("HassTurnOn", {}, "garbage"))) == "That did not work."
+
+
+def test_values_are_said() -> None:
+    done = result(("light.kitchen", "Kitchen Lamp"))
+    assert reply.report(conversation(("light__HassLightSet", {"brightness": 30}, done))) == (
+        "Set the Kitchen Lamp to 30%."
+    )
+    assert reply.report(conversation(("light__HassLightSet", {"color": "red"}, done))) == (
+        "Made the Kitchen Lamp red."
+    )
+
+
+def test_a_question_is_asked_about_what_is_unclear() -> None:
+    lamps = [e for e in ENTITIES if e.id in ("light.left", "light.right")]
+    assert reply.clarify(lamps, home()) == "Which one: the Left Bedside Lamp or the Right Bedside Lamp?"
+    blinds = [e for e in ENTITIES if e.domain == "cover"]
+    assert (
+        reply.clarify(blinds, home())
+        == "Which one: the Blinds in the Bedroom or the Blinds in the Living Room?"
+    )
+    assert reply.clarify((), home()) == "In which room?"
+
+
+def test_the_turn_before_is_remembered_with_what_it_changed() -> None:
+    done = result(("light.kitchen", "Kitchen Lamp"))
+    messages = [*conversation(("HassTurnOn", {}, done)), Message("assistant", "Turned on the Kitchen Lamp.")]
+    history = history_of([*messages, Message("user", "turn it off again")], home())
+    assert history is not None
+    assert history.previous_text == "please"
+    assert history.previous_entities == ("light.kitchen",)
+    assert not history.clarifying
+
+
+def test_our_own_question_is_remembered_with_its_choices() -> None:
+    asked = "Which one: the Left Bedside Lamp or the Right Bedside Lamp?"
+    messages = [Message("user", "lamp on"), Message("assistant", asked), Message("user", "the left one")]
+    history = history_of(messages, home())
+    assert history is not None
+    assert history.clarifying
+    assert history.previous_entities == ("light.left", "light.right")
+
+
+def test_a_first_request_has_no_history() -> None:
+    assert history_of([Message("user", "lamp on")], home()) is None
+
+
+def test_results_are_read_bare_or_wrapped() -> None:
+    wrapped = result(("light.a", "Lamp"))
+    bare = json.dumps(json.loads(wrapped)["data"])
+    assert read_result(wrapped) == read_result(bare)
+    assert read_result(bare).succeeded == (("light.a", "Lamp"),)
