@@ -1,4 +1,4 @@
-"""The command line: picoqwen serve | generate."""
+"""The command line: picoqwen serve | chat | models | generate."""
 
 import argparse
 import asyncio
@@ -11,16 +11,12 @@ from picoqwen_core.config import LOG_LEVELS, load_settings
 from picoqwen_core.errors import ConfigError, PicoQwenError
 
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_DEFAULT_URL = "http://127.0.0.1:8080"
 
 
 def main() -> None:
     """Parse the command line and run the command; errors are one line on stderr, exit code 1."""
-    parser = argparse.ArgumentParser(prog="picoqwen", description="A home's own language model.")
-    parser.add_argument("--version", action="version", version=f"picoqwen {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True)
-    _add_serve(commands.add_parser("serve", help="serve a model over HTTP"))
-    _add_generate(commands.add_parser("generate", help="continue a text with a model, without a server"))
-    arguments = parser.parse_args()
+    arguments = make_parser().parse_args()
     try:
         arguments.run(arguments)
     except PicoQwenError as err:
@@ -29,17 +25,29 @@ def main() -> None:
         sys.exit(130)
 
 
+def make_parser() -> argparse.ArgumentParser:
+    """All commands and their flags."""
+    parser = argparse.ArgumentParser(prog="picoqwen", description="A home's own language model.")
+    parser.add_argument("--version", action="version", version=f"picoqwen {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    _add_serve(commands.add_parser("serve", help="serve a model over HTTP"))
+    _add_chat(commands.add_parser("chat", help="talk to a server, or to a model file"))
+    _add_models(commands.add_parser("models", help="list the models of a running server"))
+    _add_generate(commands.add_parser("generate", help="continue a text with a model, without a server"))
+    return parser
+
+
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, help="a TOML file")
     parser.add_argument("--options", type=Path, help="the options.json of a Home Assistant app")
     parser.add_argument("--host", help="address to listen on (127.0.0.1)")
-    parser.add_argument("--port", help="port to listen on (8080)")
+    parser.add_argument("--port", help="port to listen on (8080); 0 takes any free one")
     parser.add_argument("--api-key", help="ask for this key; better set as PICOQWEN_API_KEY")
-    parser.add_argument("--model", help="a GGUF file (the built-in model)")
+    parser.add_argument("--model", help="a GGUF file, or a folder of them (the built-in model)")
     parser.add_argument("--threads", help="threads to compute with (all cores)")
     parser.add_argument("--context", dest="max_context_length", help="the most tokens of a conversation")
     parser.add_argument("--cache-dir", help="where compiled kernels are kept")
-    parser.add_argument("--log-level", choices=LOG_LEVELS)
+    parser.add_argument("--log-level", help=f"{', '.join(LOG_LEVELS)} (info)")
     parser.set_defaults(run=_serve)
 
 
@@ -51,6 +59,40 @@ def _serve(arguments: argparse.Namespace) -> None:
     settings = load_settings(config=arguments.config, options=arguments.options, flags=flags)
     logging.basicConfig(level=settings.log_level.upper(), format=_LOG_FORMAT, stream=sys.stderr)
     asyncio.run(serve(settings))
+
+
+def _add_chat(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--url", help="a running server; without it, one is started for the talk")
+    parser.add_argument("--api-key", help="the running server's key")
+    parser.add_argument("--model", help="with --url: a model's name; without: a GGUF file")
+    parser.set_defaults(run=_chat)
+
+
+def _chat(arguments: argparse.Namespace) -> None:
+    from picoqwen_core.terminal import Server, own_server, talk, typed_lines  # noqa: PLC0415
+
+    lines = typed_lines("> " if sys.stdin.isatty() else "")
+    if arguments.url:
+        for piece in talk(Server(arguments.url, arguments.api_key), arguments.model, lines):
+            print(piece, end="", flush=True)
+        return
+    with own_server(arguments.model) as server:
+        for piece in talk(server, None, lines):
+            print(piece, end="", flush=True)
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--url", default=_DEFAULT_URL, help=f"the server ({_DEFAULT_URL})")
+    parser.add_argument("--api-key", help="the server's key")
+    parser.set_defaults(run=_models)
+
+
+def _models(arguments: argparse.Namespace) -> None:
+    from picoqwen_core.terminal import Server  # noqa: PLC0415
+
+    for model in Server(arguments.url, arguments.api_key).models():
+        loaded = "loaded" if model["loaded"] else "not loaded"
+        print(f"{model['id']:<32} {model['size'] / 1e6:>10,.1f} MB  {loaded}")
 
 
 def _add_generate(parser: argparse.ArgumentParser) -> None:

@@ -165,6 +165,16 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class InstalledModel:
+    """A model that can be asked for; `info` is known once it has been loaded."""
+
+    id: str
+    size_bytes: int
+    loaded: bool
+    info: ModelInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EngineStatus:
     """What an engine has done since it started, in tokens, and what is waiting for it now."""
 

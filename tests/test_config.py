@@ -34,7 +34,7 @@ def test_an_apps_options_may_be_empty_or_null(tmp_path: Path) -> None:
     ("environment", "told"),
     [
         ({"PICOQWEN_PORT": "many"}, "port is 'many'"),
-        ({"PICOQWEN_PORT": "70000"}, "1 to 65535"),
+        ({"PICOQWEN_PORT": "70000"}, "0 to 65535"),
         ({"PICOQWEN_THREADS": "0"}, "threads"),
         ({"PICOQWEN_LOG_LEVEL": "loud"}, "debug, info"),
         ({"PICOQWEN_COLOUR": "red"}, "unknown option 'colour'"),
@@ -45,11 +45,11 @@ def test_a_bad_value_is_named_with_what_is_allowed(environment: dict[str, str], 
         load_settings(environment=environment)
 
 
-@pytest.mark.parametrize("text", ["port = ", "[server]\nprot = 80\n", "port = true\n"])
+@pytest.mark.parametrize("text", ["port = ", "[server]\nprot = 80\n", "[server]\nport = true\n"])
 def test_a_bad_file_is_named(tmp_path: Path, text: str) -> None:
     config = tmp_path / "config.toml"
     config.write_text(text)
-    with pytest.raises(ConfigError, match=r"config\.toml|port is True"):
+    with pytest.raises(ConfigError, match=r"config\.toml"):
         load_settings(config=config, environment={})
 
 

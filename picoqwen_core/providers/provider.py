@@ -1,9 +1,20 @@
 """What every provider offers: an answer to a ChatRequest, as a stream."""
 
 from collections.abc import AsyncGenerator
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
-from picoqwen_core.messages import ChatDelta, ChatRequest, GenerateRequest, ModelInfo
+from picoqwen_core.messages import ChatDelta, ChatRequest, GenerateRequest, InstalledModel
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderHealth:
+    """How a provider is: "idle" means that it starts when it is asked for; `pid` is its worker's process."""
+
+    state: Literal["ready", "starting", "idle", "failed", "stopped"]
+    error: str | None = None
+    restarts: int = 0
+    pid: int | None = None
 
 
 class Provider(Protocol):
@@ -12,11 +23,21 @@ class Provider(Protocol):
     name: str
 
     @property
-    def models(self) -> tuple[ModelInfo, ...]:
-        """The models that can be asked for now."""
+    def models(self) -> tuple[InstalledModel, ...]:
+        """The models that can be asked for, loaded or not."""
+
+    @property
+    def health(self) -> ProviderHealth:
+        """How it is now."""
 
     def is_available(self) -> bool:
-        """Whether a request would be taken now."""
+        """Whether a request would be answered without waiting for a start."""
+
+    def start(self) -> None:
+        """Get ready in the background; returns at once, and does nothing the second time."""
+
+    async def stop(self) -> None:
+        """Give everything back; answers in flight fail."""
 
     def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta]:
         """Stream an answer; the last delta carries the finish reason and the usage."""

@@ -1,31 +1,38 @@
 """POST /api/v1/generate: raw text in, its continuation out."""
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from aiohttp import web
 
 from picoqwen_core.messages import ChatDelta, Usage
+from picoqwen_core.server.completion import usage_json
+from picoqwen_core.server.patience import patient
 from picoqwen_core.server.schemas import generate_request, read_body
-from picoqwen_core.server.sse import stream, timed
+from picoqwen_core.server.sse import stream
 from picoqwen_core.server.state import state_of
 
 
 async def generate(request: web.Request) -> web.StreamResponse:
-    """Answer {"text", "model", "finish_reason", "usage"}, or a stream of {"text"} pieces."""
+    """Answer {"text", "model", "finish_reason", "usage"}, or a stream of {"text", "finish_reason"} pieces."""
     state = state_of(request)
     body = await read_body(request)
     parsed = generate_request(body)
-    provider = state.router.provider_for(parsed.model)
-    deltas = timed(provider.generate(parsed), state.settings.request_timeout)
-    model = parsed.model or next((info.id for info in provider.models), provider.name)
+    provider, model = state.router.choose(parsed.model)
+    deltas = patient(provider.generate(parsed), state.settings)
     if body.get("stream"):
         return await stream(request, deltas, _chunks, [])
+    return web.json_response(await _collected(deltas, model))
+
+
+async def _collected(deltas: AsyncGenerator[ChatDelta], model: str) -> dict[str, Any]:
     text, reason, usage = "", "stop", Usage()
-    async for delta in deltas:
-        text += delta.content
-        reason, usage = delta.finish_reason or reason, delta.usage or usage
-    counts = {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens}
-    return web.json_response({"text": text, "model": model, "finish_reason": reason, "usage": counts})
+    async with aclosing(deltas):
+        async for delta in deltas:
+            text += delta.content
+            reason, usage = delta.finish_reason or reason, delta.usage or usage
+    return {"text": text, "model": model, "finish_reason": reason, "usage": usage_json(usage)}
 
 
 def _chunks(delta: ChatDelta) -> list[dict[str, Any]]:

@@ -3,13 +3,12 @@
 import time
 from typing import Any
 
-import psutil
 from aiohttp import web
 
 from picoqwen_core import __version__
+from picoqwen_core.providers.provider import Provider
+from picoqwen_core.server.memory import resident_mb
 from picoqwen_core.server.state import State, state_of
-
-MEGABYTE = 1_000_000
 
 
 async def health(request: web.Request) -> web.Response:
@@ -20,36 +19,28 @@ async def health(request: web.Request) -> web.Response:
             "status": _status(state),
             "version": __version__,
             "uptime_s": round(time.monotonic() - state.started, 1),
-            "models": [info.id for info in state.router.models],
-            "api_rss_mb": _rss_mb(None),
-            "engine": _engine(state),
+            "models": [model.id for model in state.router.models if model.loaded],
+            "api_rss_mb": resident_mb(),
+            "engines": [_engine(provider) for provider in state.router.providers],
         }
     )
 
 
 def _status(state: State) -> str:
-    if state.router.is_available():
-        return "ok"
-    starting = state.client is not None and state.client.state == "starting"
-    return "starting" if starting else "degraded"
+    """Degraded: something is broken, be it that it is being mended; starting: nothing is wrong yet."""
+    every = [provider.health for provider in state.router.providers]
+    if any(each.state != "ready" and each.error is not None for each in every):
+        return "degraded"
+    default = state.router.default.health.state
+    return {"ready": "ok", "starting": "starting"}.get(default, "degraded")
 
 
-def _engine(state: State) -> dict[str, Any] | None:
-    client = state.client
-    if client is None:
-        return None
-    pid = client.worker_pid
+def _engine(provider: Provider) -> dict[str, Any]:
+    health = provider.health
     return {
-        "state": client.state,
-        "error": client.error,
-        "restarts": client.restarts,
-        "rss_mb": _rss_mb(pid) if pid is not None else None,
+        "model": next((model.id for model in provider.models), None),
+        "state": health.state,
+        "error": health.error,
+        "restarts": health.restarts,
+        "rss_mb": resident_mb(health.pid) if health.pid is not None else None,
     }
-
-
-def _rss_mb(pid: int | None) -> float | None:
-    """Resident memory of a process, None when it has just ended."""
-    try:
-        return round(float(psutil.Process(pid).memory_info().rss) / MEGABYTE, 1)
-    except psutil.Error:
-        return None

@@ -2,25 +2,54 @@
 
 import hmac
 import logging
+import re
 import time
 import uuid
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from picoqwen_core.errors import AuthError, EngineUnavailable, PicoQwenError, RequestError
+from picoqwen_core.errors import AuthError, BusyError, EngineUnavailable, PicoQwenError, RequestError
 from picoqwen_core.server.state import state_of
 
 _LOGGER = logging.getLogger(__name__)
 # Health must answer a watchdog that has no key; it tells nothing about the home.
 _OPEN_PATHS = frozenset({"/api/v1/health"})
+_REQUEST_ID = re.compile(r"[\w.-]{1,64}")
+_CLIENT_LEFT = 499
 RETRY_SECONDS = 5
 
 
-def error_body(error: PicoQwenError) -> dict[str, dict[str, str]]:
+def error_body(error: PicoQwenError, code: str | None = None) -> dict[str, dict[str, str]]:
     """An error in OpenAI's shape."""
     kind = "invalid_request_error" if error.status < 500 else "server_error"
-    return {"error": {"message": str(error), "type": kind, "code": error.code}}
+    return {"error": {"message": str(error), "type": kind, "code": code or error.code}}
+
+
+def unexpected(request: web.Request, defect: Exception) -> PicoQwenError:
+    """What to tell the caller of a defect of ours, which itself goes to the log."""
+    _LOGGER.error("%s %s %s failed", request["id"], request.method, request.path, exc_info=defect)
+    return PicoQwenError(f"the server failed; its log says more under request {request['id']}")
+
+
+@web.middleware
+async def access_log(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request an id and log how it went; never what was said in it."""
+    given = request.headers.get("X-Request-Id", "")
+    request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex[:12]
+    request["id"] = request_id
+    start = time.perf_counter()
+    # Stays where the handler is cancelled, since nobody is there to be answered.
+    status = _CLIENT_LEFT
+    try:
+        response = await handler(request)
+        status = response.status
+    finally:
+        took = (time.perf_counter() - start) * 1000
+        _LOGGER.info("%s %s %s %d %.0f ms", request_id, request.method, request.path, status, took)
+    if not response.prepared:
+        response.headers["X-Request-Id"] = request_id
+    return response
 
 
 @web.middleware
@@ -29,33 +58,28 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except PicoQwenError as err:
-        headers = {"Retry-After": str(RETRY_SECONDS)} if isinstance(err, EngineUnavailable) else {}
-        return web.json_response(error_body(err), status=err.status, headers=headers)
-    except web.HTTPRequestEntityTooLarge as err:
-        return _as_json(RequestError(f"the body is too large: {err.text}"), err.status)
+        return web.json_response(error_body(err), status=err.status, headers=_headers(err))
     except web.HTTPException as err:
-        return _as_json(RequestError(f"{request.method} {request.path}: {err.reason}"), err.status)
-    except Exception:
-        _LOGGER.exception("%s %s failed", request.method, request.path)
-        return web.json_response(error_body(PicoQwenError("the server failed; see its log")), status=500)
+        return _from_aiohttp(request, err)
+    except Exception as err:
+        return web.json_response(error_body(unexpected(request, err)), status=500)
 
 
-def _as_json(error: PicoQwenError, status: int) -> web.Response:
-    return web.json_response(error_body(error), status=status)
+def _headers(error: PicoQwenError) -> dict[str, str]:
+    if isinstance(error, EngineUnavailable | BusyError):
+        return {"Retry-After": str(RETRY_SECONDS)}
+    return {"WWW-Authenticate": "Bearer"} if isinstance(error, AuthError) else {}
 
 
-@web.middleware
-async def access_log(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give the request an id and log how it went; never what was said in it."""
-    request_id = request.headers.get("X-Request-Id", "")[:64] or uuid.uuid4().hex[:12]
-    request["id"] = request_id
-    start = time.perf_counter()
-    response = await handler(request)
-    if not response.prepared:
-        response.headers["X-Request-Id"] = request_id
-    took = (time.perf_counter() - start) * 1000
-    _LOGGER.info("%s %s %s %d %.0f ms", request_id, request.method, request.path, response.status, took)
-    return response
+def _from_aiohttp(request: web.Request, error: web.HTTPException) -> web.Response:
+    """An unknown path, a wrong method, a body that is too large."""
+    detail = error.text if isinstance(error, web.HTTPRequestEntityTooLarge) else error.reason
+    body = error_body(
+        RequestError(f"{request.method} {request.path}: {detail}"),
+        error.reason.lower().replace(" ", "_"),
+    )
+    headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+    return web.json_response(body, status=error.status, headers=headers)
 
 
 @web.middleware
@@ -63,7 +87,9 @@ async def authentication(request: web.Request, handler: Handler) -> web.StreamRe
     """Ask for the bearer key, if there is one."""
     key = state_of(request).settings.api_key
     if key is not None and request.path not in _OPEN_PATHS:
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
-        if not hmac.compare_digest(given.encode(), key.encode()):
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        # Header bytes that are not UTF-8 arrive as surrogates.
+        same = hmac.compare_digest(given.strip().encode(errors="surrogateescape"), key.encode())
+        if scheme.lower() != "bearer" or not same:
             raise AuthError("the API key is missing or wrong; send it as 'Authorization: Bearer KEY'")
     return await handler(request)

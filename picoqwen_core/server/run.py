@@ -4,36 +4,54 @@ import asyncio
 import errno
 import logging
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 from aiohttp import web
 
 from picoqwen_core.config import Settings
 from picoqwen_core.errors import ConfigError
+from picoqwen_core.providers.provider import Provider
 from picoqwen_core.server.app import make_server
+from picoqwen_core.server.memory import settle
 from picoqwen_core.server.state import STATE
 
+_LOGGER = logging.getLogger(__name__)
 _READY_POLL_SECONDS = 0.05
-_SHUTDOWN_SECONDS = 3.0
+# With the 2 + 2 seconds that an engine may take at worst, the whole stays under 5.
+_SHUTDOWN_SECONDS = 0.5
 
 
 async def serve(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM. Raises ConfigError when the address cannot be had."""
+    """Serve until SIGINT or SIGTERM. Raises ConfigError when the model or the address cannot be had."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    app = make_server(settings)
+    async with listening(app, settings) as url:
+        announcing = asyncio.create_task(_announce(app[STATE].router.default, url), name="announce")
+        settle()
+        await stop.wait()
+        announcing.cancel()
+        with suppress(asyncio.CancelledError):
+            await announcing
+
+
+@asynccontextmanager
+async def listening(app: web.Application, settings: Settings) -> AsyncIterator[str]:
+    """The application on its address; yields the URL. Raises ConfigError when the address cannot be had."""
     runner = web.AppRunner(
-        make_server(settings),
+        app,
         access_log=None,
         handler_cancellation=True,  # a client that leaves cancels the handler, and with it the engine's work
         shutdown_timeout=_SHUTDOWN_SECONDS,
     )
     await runner.setup()
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
     try:
         await _listen(runner, settings)
-        announcing = asyncio.create_task(_announce(runner.app, settings), name="announce")
-        await stop.wait()
-        announcing.cancel()
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        yield f"http://{host}:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
 
@@ -42,20 +60,20 @@ async def _listen(runner: web.AppRunner, settings: Settings) -> None:
     try:
         await web.TCPSite(runner, settings.host, settings.port).start()
     except OSError as err:
-        where = f"{settings.host}:{settings.port}"
         if err.errno == errno.EADDRINUSE:
             raise ConfigError(
                 f"port {settings.port} is already in use; stop what uses it, or choose another with --port"
             ) from err
-        raise ConfigError(f"cannot listen on {where}: {err.strerror}") from err
+        where = f"{settings.host}:{settings.port}"
+        raise ConfigError(f"cannot listen on {where}: {err.strerror or err}") from err
 
 
-async def _announce(app: web.Application, settings: Settings) -> None:
-    """Say that requests will be answered, once the model is loaded (or cannot be)."""
-    client = app[STATE].client
-    while client is not None and client.state in ("starting", "stopped"):
+async def _announce(provider: Provider, url: str) -> None:
+    """Say that requests will be answered, once the model is loaded; say so in the log when it cannot be."""
+    while provider.health.state in ("idle", "starting"):
         await asyncio.sleep(_READY_POLL_SECONDS)
-    if client is not None and client.state == "ready":
-        print(f"picoqwen is ready on http://{settings.host}:{settings.port}", flush=True)  # noqa: T201
-    else:
-        logging.getLogger(__name__).error("Serving without a model; see GET /api/v1/health")
+    if provider.health.state == "failed":
+        _LOGGER.error("Serving without a model at %s; see GET /api/v1/health", url)
+    while not provider.is_available():
+        await asyncio.sleep(_READY_POLL_SECONDS)
+    print(f"picoqwen is ready on {url}", flush=True)  # noqa: T201 - scripts wait for this line

@@ -1,8 +1,8 @@
 """Requests as they come in: validated once here, then plain dataclasses."""
 
+import asyncio
 import json
 import re
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import voluptuous as vol
@@ -21,200 +21,155 @@ from picoqwen_core.messages import (
     ToolCall,
     ToolSpec,
 )
+from picoqwen_core.server.fields import (
+    boolean,
+    call_arguments,
+    content,
+    integer,
+    mapping,
+    nullable,
+    number,
+    one_of,
+    stop_strings,
+    string,
+    unsupported,
+    validated,
+)
 
 MAX_MESSAGES, MAX_TOOLS, MAX_ENTITIES = 1000, 512, 5000
+BODY_SECONDS = 30.0
 _TOOL_NAME = re.compile(r"[\w.:-]{1,128}\Z")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-def _number(low: float, high: float) -> Callable[[Any], float]:
-    def check(value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise vol.Invalid(f"must be a number from {low:g} to {high:g}, got {value!r}")
-        return value
-
-    return check
+def _object(fields: dict[Any, Any]) -> vol.Schema:
+    """An object whose other fields are ignored: clients send what newer servers know."""
+    return vol.Schema(fields, extra=vol.REMOVE_EXTRA)
 
 
-def _integer(low: int, high: int) -> Callable[[Any], int]:
-    def check(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise vol.Invalid(f"must be a whole number from {low} to {high}, got {value!r}")
-        return value
-
-    return check
+def _optional(name: str, check: Any, default: Any = None) -> dict[Any, Any]:
+    """A field that may be left out or null."""
+    return {vol.Optional(name, default=default): nullable(check)}
 
 
-def _text(value: Any) -> str:
-    """A string, or OpenAI's content parts as far as they are text."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if not isinstance(value, list):
-        raise vol.Invalid(f"must be a string or a list of parts, got {type(value).__name__}")
-    parts = []
-    for part in value:
-        if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
-            kind = part.get("type") if isinstance(part, dict) else type(part).__name__
-            raise vol.Invalid(f"only text parts are supported, got {kind!r}")
-        parts.append(part["text"])
-    return "".join(parts)
-
-
-def _stops(value: Any) -> tuple[str, ...]:
-    values = [value] if isinstance(value, str) else value or []
-    if not isinstance(values, list) or len(values) > 16 or not all(isinstance(v, str) and v for v in values):
-        raise vol.Invalid("must be a string or a list of at most 16 non-empty strings")
-    return tuple(values)
-
-
-def _arguments(value: Any) -> Mapping[str, Any]:
-    """OpenAI sends a call's arguments as a JSON string."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value or "{}")
-        except ValueError as err:
-            raise vol.Invalid(f"must be JSON: {err}") from err
-    if not isinstance(value, dict):
-        raise vol.Invalid(f"must be an object, got {type(value).__name__}")
+def _tool_name(value: Any) -> str:
+    if not isinstance(value, str) or not _TOOL_NAME.match(value):
+        raise vol.Invalid("must be 1 to 128 letters, digits, '_', '.', ':' or '-'")
     return value
 
 
-def _nullable(schema: Any) -> Callable[[Any], Any]:
-    """null, or what the schema takes; unlike vol.Any it keeps the schema's own message."""
-    validate = vol.Schema(schema)
-
-    def check(value: Any) -> Any:
-        return None if value is None else validate(value)
-
-    return check
-
-
-_TOOL_CALL = vol.Schema(
+_TOOL_CALL = _object(
     {
-        vol.Required("function"): vol.Schema(
-            {vol.Required("name"): str, vol.Optional("arguments", default="{}"): _arguments},
-            extra=vol.REMOVE_EXTRA,
+        vol.Required("function"): _object(
+            {vol.Required("name"): string, vol.Optional("arguments", default="{}"): call_arguments}
         ),
-        vol.Optional("id", default=""): str,
-    },
-    extra=vol.REMOVE_EXTRA,
+        **_optional("id", string),
+    }
 )
-_MESSAGE = vol.Schema(
+_MESSAGE = _object(
     {
-        vol.Required("role"): vol.In(("system", "developer", "user", "assistant", "tool")),
-        vol.Optional("content", default=""): _text,
-        vol.Optional("reasoning_content", default=""): vol.Any(None, str),
-        vol.Optional("tool_calls", default=list): _nullable([_TOOL_CALL]),
-        vol.Optional("tool_call_id", default=None): _nullable(str),
-        vol.Optional("name", default=None): _nullable(str),
-    },
-    extra=vol.REMOVE_EXTRA,
+        vol.Required("role"): one_of("system", "developer", "user", "assistant", "tool"),
+        vol.Optional("content", default=""): content,
+        **_optional("reasoning_content", string),
+        **_optional("tool_calls", [_TOOL_CALL]),
+        **_optional("tool_call_id", string),
+        **_optional("name", string),
+    }
 )
-_TOOL = vol.Schema(
+_TOOL = _object(
     {
-        vol.Required("type"): "function",
-        vol.Required("function"): vol.Schema(
+        vol.Required("type"): one_of("function"),
+        vol.Required("function"): _object(
             {
-                vol.Required("name"): vol.All(str, vol.Match(_TOOL_NAME)),
-                vol.Optional("description", default=""): vol.Any(None, str),
-                vol.Optional("parameters", default=dict): _nullable(dict),
-            },
-            extra=vol.REMOVE_EXTRA,
+                vol.Required("name"): _tool_name,
+                **_optional("description", string),
+                **_optional("parameters", mapping),
+            }
         ),
-    },
-    extra=vol.REMOVE_EXTRA,
+    }
 )
 _PLACE: dict[Any, Any] = {
-    vol.Required("id"): str,
-    vol.Required("name"): str,
-    vol.Optional("aliases", default=list): [str],
+    vol.Required("id"): string,
+    vol.Required("name"): string,
+    vol.Optional("aliases", default=list): [string],
 }
-_HOME = vol.Schema(
+_ENTITY = _object(
     {
-        vol.Optional("entities", default=list): vol.All(
-            [
-                vol.Schema(
-                    {
-                        **_PLACE,
-                        vol.Required("state"): str,
-                        vol.Required("domain"): str,
-                        vol.Optional("area", default=None): _nullable(str),
-                        vol.Optional("device_class", default=None): _nullable(str),
-                        vol.Optional("unit", default=None): _nullable(str),
-                        vol.Optional("attributes", default=dict): dict,
-                    },
-                    extra=vol.REMOVE_EXTRA,
-                )
-            ],
-            vol.Length(max=MAX_ENTITIES),
-        ),
-        vol.Optional("areas", default=list): [
-            vol.Schema(
-                {**_PLACE, vol.Optional("floor", default=None): _nullable(str)}, extra=vol.REMOVE_EXTRA
-            )
-        ],
-        vol.Optional("floors", default=list): [vol.Schema(_PLACE, extra=vol.REMOVE_EXTRA)],
-        vol.Optional("area", default=None): _nullable(str),
-        vol.Optional("language", default="en"): str,
-        vol.Optional("now", default=None): _nullable(str),
-    },
-    extra=vol.REMOVE_EXTRA,
+        **_PLACE,
+        vol.Required("state"): string,
+        vol.Required("domain"): string,
+        **_optional("area", string),
+        **_optional("device_class", string),
+        **_optional("unit", string),
+        vol.Optional("attributes", default=dict): mapping,
+    }
+)
+_HOME = _object(
+    {
+        vol.Optional("entities", default=list): vol.All([_ENTITY], vol.Length(max=MAX_ENTITIES)),
+        vol.Optional("areas", default=list): [_object({**_PLACE, **_optional("floor", string)})],
+        vol.Optional("floors", default=list): [_object(_PLACE)],
+        **_optional("area", string),
+        vol.Optional("language", default="en"): string,
+        **_optional("now", string),
+    }
 )
 _COMMON: dict[Any, Any] = {
-    vol.Optional("model", default=None): _nullable(str),
-    vol.Optional("stream", default=False): _nullable(bool),
-    vol.Optional("stop", default=tuple): _stops,
-    vol.Optional("max_tokens", default=None): _nullable(_integer(1, 1 << 20)),
-    vol.Optional("max_completion_tokens", default=None): _nullable(_integer(1, 1 << 20)),
-    vol.Optional("temperature", default=None): _nullable(_number(0, 5)),
-    vol.Optional("top_p", default=None): _nullable(_number(1e-6, 1)),
-    vol.Optional("top_k", default=None): _nullable(_integer(0, 1 << 20)),
-    vol.Optional("min_p", default=None): _nullable(_number(0, 1)),
-    vol.Optional("repetition_penalty", default=None): _nullable(_number(0.1, 10)),
-    vol.Optional("presence_penalty", default=None): _nullable(_number(-2, 2)),
-    vol.Optional("frequency_penalty", default=None): _nullable(_number(-2, 2)),
-    vol.Optional("seed", default=None): _nullable(_integer(0, (1 << 63) - 1)),
+    **_optional("model", string),
+    **_optional("stream", boolean),
+    vol.Optional("stop", default=None): stop_strings,
+    **_optional("max_tokens", integer(1, 1 << 20)),
+    **_optional("max_completion_tokens", integer(1, 1 << 20)),
+    **_optional("temperature", number(0, 5)),
+    **_optional("top_p", number(1e-6, 1)),
+    **_optional("top_k", integer(0, 1 << 20)),
+    **_optional("min_p", number(0, 1)),
+    **_optional("repetition_penalty", number(0.1, 10)),
+    **_optional("presence_penalty", number(-2, 2)),
+    **_optional("frequency_penalty", number(-2, 2)),
+    **_optional("seed", integer(0, (1 << 63) - 1)),
+    **unsupported("n", 1),
+    **unsupported("logprobs", False),
+    **unsupported("logit_bias", {}),
 }
-_CHAT = vol.Schema(
+_CHAT = _object(
     {
         **_COMMON,
         vol.Required("messages"): vol.All([_MESSAGE], vol.Length(min=1, max=MAX_MESSAGES)),
-        vol.Optional("tools", default=list): _nullable(vol.All([_TOOL], vol.Length(max=MAX_TOOLS))),
-        vol.Optional("tool_choice", default="auto"): vol.In(("auto", "none")),
-        vol.Optional("enable_thinking", default=None): _nullable(bool),
-        vol.Optional("stream_options", default=dict): _nullable(dict),
-        vol.Optional("home", default=None): _nullable(_HOME),
-    },
-    extra=vol.REMOVE_EXTRA,
+        **_optional("tools", vol.All([_TOOL], vol.Length(max=MAX_TOOLS))),
+        **_optional("tool_choice", one_of("auto", "none")),
+        **_optional("enable_thinking", boolean),
+        **_optional("stream_options", _object(_optional("include_usage", boolean))),
+        **_optional("home", _HOME),
+        **unsupported("response_format", {"type": "text"}),
+        **unsupported("functions", []),
+    }
 )
-_GENERATE = vol.Schema({**_COMMON, vol.Required("prompt"): str}, extra=vol.REMOVE_EXTRA)
+_GENERATE = _object({**_COMMON, vol.Required("prompt"): string})
 
 
 async def read_body(request: web.Request) -> dict[str, Any]:
-    """The body as a JSON object. Raises RequestError when it is none."""
+    """The body as a JSON object. Raises RequestError when it is none, or takes too long to arrive."""
     try:
-        body = await request.json()
-    except (ValueError, UnicodeDecodeError) as err:
+        async with asyncio.timeout(BODY_SECONDS):
+            raw = await request.read()
+    except TimeoutError as err:
+        raise RequestError(f"the body did not arrive within {BODY_SECONDS:g} s") from err
+    try:
+        body = json.loads(raw)
+        if _SURROGATE.search(raw):
+            # JSON can spell half a character, which is not text and cannot be written as UTF-8.
+            json.dumps(body, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as err:
         raise RequestError(f"the body is not JSON: {err}") from err
     if not isinstance(body, dict):
         raise RequestError(f"the body must be a JSON object, got {type(body).__name__}")
     return body
 
 
-def _validated(schema: vol.Schema, body: dict[str, Any]) -> dict[str, Any]:
-    try:
-        data: dict[str, Any] = schema(body)
-    except vol.MultipleInvalid as err:
-        first = err.errors[0]
-        path = ".".join(str(part) for part in first.path)
-        raise RequestError(f"{path}: {first.msg}" if path else first.msg) from err
-    return data
-
-
 def chat_request(body: dict[str, Any]) -> ChatRequest:
     """A chat request. Raises RequestError naming the field and what is wrong with it."""
-    data = _validated(_CHAT, body)
+    data = validated(_CHAT, body)
     return ChatRequest(
         messages=tuple(_message(message) for message in data["messages"]),
         model=data["model"],
@@ -229,7 +184,7 @@ def chat_request(body: dict[str, Any]) -> ChatRequest:
 
 def generate_request(body: dict[str, Any]) -> GenerateRequest:
     """A request to continue raw text. Raises RequestError naming the field and what is wrong with it."""
-    data = _validated(_GENERATE, body)
+    data = validated(_GENERATE, body)
     return GenerateRequest(
         prompt=data["prompt"],
         model=data["model"],
@@ -241,7 +196,7 @@ def generate_request(body: dict[str, Any]) -> GenerateRequest:
 
 def _message(data: dict[str, Any]) -> Message:
     calls = (
-        ToolCall(call["id"], call["function"]["name"], call["function"]["arguments"])
+        ToolCall(call["id"] or "", call["function"]["name"], call["function"]["arguments"])
         for call in data["tool_calls"] or ()
     )
     return Message(

@@ -1,37 +1,25 @@
-"""Server-sent events: a stream of JSON objects that ends with [DONE]."""
+"""Server-sent events: a stream of JSON objects that ends with [DONE], or with an error event."""
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
 from aiohttp import web
 
-from picoqwen_core.errors import EngineUnavailable, PicoQwenError
+from picoqwen_core.errors import PicoQwenError
 from picoqwen_core.messages import ChatDelta
-from picoqwen_core.server.middleware import error_body
+from picoqwen_core.server.middleware import error_body, unexpected
 
+# A client that takes nothing for this long is cut off, and gives the engine back.
+SEND_SECONDS = 30.0
 _HEADERS = {
-    "Content-Type": "text/event-stream",
+    "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-cache",
     "X-Accel-Buffering": "no",
 }
-Chunks = Callable[[ChatDelta], list[dict[str, Any]]]
-
-
-async def timed(deltas: AsyncGenerator[ChatDelta], seconds: float) -> AsyncGenerator[ChatDelta]:
-    """The same deltas; raises EngineUnavailable when the next one takes longer than `seconds`."""
-    async with aclosing(deltas):
-        while True:
-            try:
-                async with asyncio.timeout(seconds):
-                    delta = await anext(deltas)
-            except StopAsyncIteration:
-                return
-            except TimeoutError as err:
-                raise EngineUnavailable(f"no answer for {seconds:g} s") from err
-            yield delta
+type Chunks = Callable[[ChatDelta], list[dict[str, Any]]]
 
 
 async def stream(
@@ -45,20 +33,48 @@ async def stream(
         ahead = await anext(deltas, None)
         response = web.StreamResponse(headers={**_HEADERS, "X-Request-Id": request["id"]})
         await response.prepare(request)
-        for chunk in first:
-            await _send(response, chunk)
+        opening = b"".join(_event(chunk) for chunk in first)
         try:
-            while ahead is not None:
-                for chunk in chunks(ahead):
-                    await _send(response, chunk)
-                ahead = await anext(deltas, None)
-            await response.write(b"data: [DONE]\n\n")
-        except PicoQwenError as err:
-            await response.write(b"event: error\ndata: " + json.dumps(error_body(err)).encode() + b"\n\n")
-        await response.write_eof()
+            async with aclosing(_events(request, ahead, deltas, chunks)) as events:
+                async for event in events:
+                    await _within(SEND_SECONDS, response.write(opening + event))
+                    opening = b""
+            await _within(SEND_SECONDS, response.write_eof())
+        except (ConnectionError, TimeoutError):
+            _cut_off(request)
         return response
 
 
-async def _send(response: web.StreamResponse, chunk: dict[str, Any]) -> None:
-    data = json.dumps(chunk, ensure_ascii=False, separators=(",", ":"))
-    await response.write(b"data: " + data.encode() + b"\n\n")
+async def _events(
+    request: web.Request, ahead: ChatDelta | None, deltas: AsyncGenerator[ChatDelta], chunks: Chunks
+) -> AsyncGenerator[bytes]:
+    """What goes over the wire after the opening, to the end, whichever it is."""
+    try:
+        while ahead is not None:
+            if made := chunks(ahead):
+                yield b"".join(_event(chunk) for chunk in made)
+            ahead = await anext(deltas, None)
+        yield b"data: [DONE]\n\n"
+    except PicoQwenError as err:
+        yield _error_event(err)
+    except Exception as err:
+        yield _error_event(unexpected(request, err))
+
+
+def _event(chunk: Mapping[str, Any]) -> bytes:
+    return b"data: " + json.dumps(chunk, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
+
+
+def _error_event(error: PicoQwenError) -> bytes:
+    return b"event: error\n" + _event(error_body(error))
+
+
+async def _within(seconds: float, sending: Awaitable[None]) -> None:
+    async with asyncio.timeout(seconds):
+        await sending
+
+
+def _cut_off(request: web.Request) -> None:
+    """The client has left, or does not read: what it has not taken by now is dropped."""
+    if request.transport is not None:
+        request.transport.abort()

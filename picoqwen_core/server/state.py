@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from picoqwen_core.config import Settings
-from picoqwen_core.engine.client import EngineClient
 from picoqwen_core.router import Router
 
 
@@ -16,7 +15,6 @@ class State:
 
     settings: Settings
     router: Router
-    client: EngineClient | None = None
     started: float = field(default_factory=time.monotonic)
 
 

@@ -10,13 +10,23 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from picoqwen_core.config import Settings
 from picoqwen_core.errors import PicoQwenError
-from picoqwen_core.messages import ChatDelta, ChatRequest, GenerateRequest, ModelInfo, ToolCall, Usage
+from picoqwen_core.messages import (
+    ChatDelta,
+    ChatRequest,
+    GenerateRequest,
+    InstalledModel,
+    ModelInfo,
+    ToolCall,
+    Usage,
+)
+from picoqwen_core.providers.provider import ProviderHealth
 from picoqwen_core.router import Router
 from picoqwen_core.server.app import make_app
 from picoqwen_core.server.state import State
 
 INFO = ModelInfo("pico", "/models/pico.gguf", "qwen3", 4_000_000, 4_400_000, "Q8_0", 512, built_in=False)
 END = ChatDelta(finish_reason="stop", usage=Usage(5, 2, 3))
+READY = ProviderHealth("ready")
 CALL = ToolCall("call_1", "light_on", {"name": "Küche", "level": 3})
 
 
@@ -27,13 +37,21 @@ class FakeProvider:
     deltas: Sequence[ChatDelta | PicoQwenError] = (ChatDelta(content="Hel"), ChatDelta(content="lo"), END)
     pause: float = 0.0
     name: str = "fake"
-    models: tuple[ModelInfo, ...] = (INFO,)
+    models: tuple[InstalledModel, ...] = (InstalledModel("pico", 4_400_000, loaded=True, info=INFO),)
+    health: ProviderHealth = READY
+    running: bool = False
     requests: list[ChatRequest | GenerateRequest] = field(default_factory=list)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     sent: int = 0
 
     def is_available(self) -> bool:
         return True
+
+    def start(self) -> None:
+        self.running = True
+
+    async def stop(self) -> None:
+        self.running = False
 
     async def _stream(self, request: ChatRequest | GenerateRequest) -> AsyncGenerator[ChatDelta]:
         self.requests.append(request)

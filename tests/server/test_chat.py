@@ -164,7 +164,7 @@ async def test_an_engine_that_dies_in_the_middle_ends_the_stream_with_an_error(
 
 
 async def test_silence_has_a_limit(client: TestClient, provider: FakeProvider, settings: Settings) -> None:
-    object.__setattr__(settings, "request_timeout", 0.05)
+    object.__setattr__(settings, "first_token_timeout", 0.05)
     provider.pause = 5
     response = await client.post("/api/v1/chat", json=HELLO)
     assert response.status == 503

@@ -59,7 +59,7 @@ async def test_a_sentence_becomes_a_tool_call_and_stopping_leaves_nothing(
             health = await response.json()
     assert choice["message"]["tool_calls"][0]["function"]["name"] == "intent__HassTurnOn"
     assert choice["finish_reason"] == "tool_calls"
-    assert health["engine"]["state"] == "ready"
+    assert health["engines"][0]["state"] == "ready"
     assert health["api_rss_mb"] < 60, "the API process must stay small"
     process.terminate()
     assert await asyncio.wait_for(process.wait(), 10) == 0

@@ -1,0 +1,93 @@
+"""Answers in OpenAI's format: the chunks of a stream, and the whole body."""
+
+import json
+import time
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from picoqwen_core.messages import ChatDelta, ToolCall, Usage
+
+
+class ChunkWriter:
+    """Turns the deltas of one answer into the chunks of its stream."""
+
+    def __init__(self, model: str, *, include_usage: bool) -> None:
+        self._head = _head("chat.completion.chunk", model)
+        self._include_usage = include_usage
+        self._calls = 0
+
+    def first(self) -> dict[str, Any]:
+        """The chunk that opens every stream."""
+        return self._choice({"role": "assistant", "content": ""})
+
+    def chunks(self, delta: ChatDelta) -> list[dict[str, Any]]:
+        """What is sent for one delta."""
+        made = []
+        if delta.reasoning:
+            made.append(self._choice({"reasoning_content": delta.reasoning}))
+        if delta.content:
+            made.append(self._choice({"content": delta.content}))
+        if delta.tool_call is not None:
+            # One call a chunk: some clients read only the first of a chunk's calls.
+            made.append(self._choice({"tool_calls": [{"index": self._calls, **_tool_call(delta.tool_call)}]}))
+            self._calls += 1
+        if delta.finish_reason is not None:
+            made.append(self._choice({}, delta.finish_reason))
+        if delta.usage is not None and self._include_usage:
+            made.append({**self._head, "choices": [], "usage": usage_json(delta.usage)})
+        return made
+
+    def _choice(self, delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
+        chunk = {**self._head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}
+        # Whoever asks for the usage finds the field in every chunk, as OpenAI has it.
+        return {**chunk, "usage": None} if self._include_usage else chunk
+
+
+async def collected(deltas: AsyncGenerator[ChatDelta], model: str) -> dict[str, Any]:
+    """The body of an answer that is not streamed."""
+    content, reasoning, reason, usage = "", "", "stop", Usage()
+    calls: list[dict[str, Any]] = []
+    async with aclosing(deltas):
+        async for delta in deltas:
+            content += delta.content
+            reasoning += delta.reasoning
+            reason = delta.finish_reason or reason
+            usage = delta.usage or usage
+            if delta.tool_call is not None:
+                calls.append(_tool_call(delta.tool_call))
+    message: dict[str, Any] = {"role": "assistant", "content": content or (None if calls else "")}
+    if reasoning:
+        message["reasoning_content"] = reasoning
+    if calls:
+        message["tool_calls"] = calls
+    return {
+        **_head("chat.completion", model),
+        "choices": [{"index": 0, "message": message, "finish_reason": reason}],
+        "usage": usage_json(usage),
+    }
+
+
+def usage_json(usage: Usage) -> dict[str, Any]:
+    """Token counts under OpenAI's names."""
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+    }
+
+
+def _head(kind: str, model: str) -> dict[str, Any]:
+    return {
+        "id": f"chatcmpl-{uuid.uuid4().hex[:24]}",
+        "object": kind,
+        "created": int(time.time()),
+        "model": model,
+    }
+
+
+def _tool_call(call: ToolCall) -> dict[str, Any]:
+    arguments = json.dumps(call.arguments, ensure_ascii=False)
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
