@@ -157,7 +157,7 @@ class ConversationFlow(ConfigSubentryFlow):
         if user_input is not None:
             return self.async_update_and_abort(self._get_entry(), subentry, data=user_input)
         return self.async_show_form(
-            step_id="user",
+            step_id="reconfigure",
             data_schema=self.add_suggested_values_to_schema(_agent_schema(self.hass), subentry.data),
         )
 

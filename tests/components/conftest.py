@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from fake_server import FakeServer
+from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
 from homeassistant.components.light import DATA_COMPONENT, ColorMode, LightEntity
 from homeassistant.config_entries import SOURCE_USER, ConfigEntry
 from homeassistant.core import HomeAssistant
@@ -40,6 +41,13 @@ class Lamp(LightEntity):
         self.async_write_ha_state()
 
 
+async def connect(hass: HomeAssistant, url: str, **more: str) -> dict[str, Any]:
+    """Fill in the form that connects to a server; the next step."""
+    return await hass.config_entries.flow.async_init(
+        "picoqwen", context={"source": SOURCE_USER}, data={"url": url, **more}
+    )
+
+
 @pytest.fixture(autouse=True)
 async def parts(hass: HomeAssistant, enable_custom_integrations: None) -> None:
     """What the conversation integration needs of Home Assistant."""
@@ -63,8 +71,6 @@ async def lamps(hass: HomeAssistant) -> None:
     kitchen = ar.async_get(hass).async_create("Kitchen")
     registry = er.async_get(hass)
     registry.async_update_entity(LAMP, area_id=kitchen.id)
-    from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
-
     async_expose_entity(hass, "conversation", LAMP, True)
     async_expose_entity(hass, "conversation", "light.secret_lamp", False)
     await hass.async_block_till_done()
@@ -73,8 +79,6 @@ async def lamps(hass: HomeAssistant) -> None:
 @pytest.fixture
 async def entry(hass: HomeAssistant, server: FakeServer) -> ConfigEntry:
     """The integration, set up as a user does it."""
-    result = await hass.config_entries.flow.async_init(
-        "picoqwen", context={"source": SOURCE_USER}, data={"url": server.url}
-    )
+    result = await connect(hass, server.url)
     await hass.async_block_till_done()
     return result["result"]

@@ -71,6 +71,8 @@ class FakeServer:
         return await handler(request)
 
     async def _models(self, request: web.Request) -> web.Response:
+        if isinstance(self.models_body, str):
+            return web.Response(text=self.models_body, content_type="text/html")
         return web.json_response(self.models_body)
 
     async def _generate(self, request: web.Request) -> web.Response:

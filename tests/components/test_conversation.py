@@ -11,6 +11,7 @@ from homeassistant.components import conversation
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers import intent
+from homeassistant.helpers.chat_session import async_get_chat_session
 
 AGENT = "conversation.pico_qwen"
 TURN_ON = "intent__HassTurnOn"
@@ -241,11 +242,39 @@ async def test_text_reaches_listeners_while_it_is_still_being_written(
         if delta.get("content"):
             heard.append(delta["content"])
 
-    from homeassistant.helpers.chat_session import async_get_chat_session
-
     with (
         async_get_chat_session(hass, context=Context()) as session,
         conversation.async_get_chat_log(hass, session, None, chat_log_delta_listener=listen),
     ):
         await say(hass, "wie war es?", conversation_id=session.conversation_id)
     assert heard == ["Sehr ", "Süß."]
+
+
+async def test_what_the_model_thinks_is_logged_but_not_said(
+    hass: HomeAssistant, server: FakeServer, entry: ConfigEntry
+) -> None:
+    server.answers = [[event({"reasoning_content": "A greeting."}), *words("Hello.")]]
+    assert speech(await say(hass, "hi")) == "Hello."
+
+
+@pytest.mark.parametrize("options", [{"llm_hass_api": ["gone"]}, {"prompt": "{{ broken"}])
+async def test_options_that_cannot_work_are_told_without_asking_the_server(
+    hass: HomeAssistant, server: FakeServer, entry: ConfigEntry, options: dict[str, Any]
+) -> None:
+    (subentry,) = entry.subentries.values()
+    hass.config_entries.async_update_subentry(entry, subentry, data=options)
+    await hass.async_block_till_done()
+    result = await say(hass, "hi")
+    assert result.response.response_type is intent.IntentResponseType.ERROR
+    assert server.chats == []
+
+
+async def test_every_language_is_passed_on(
+    hass: HomeAssistant, server: FakeServer, entry: ConfigEntry
+) -> None:
+    agent = conversation.async_get_agent(hass, AGENT)
+    assert agent is not None
+    assert agent.supported_languages == "*"
+    server.answers = [words("Gern.")]
+    await say(hass, "mach das Licht an", language="de")
+    assert server.chats[0]["home"]["language"] == "de"

@@ -1,0 +1,66 @@
+"""What Home Assistant and HACS want of the files, checked where their own checkers cannot run."""
+
+import json
+import re
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+INTEGRATION = ROOT / "custom_components" / "picoqwen"
+
+
+def load(path: str) -> Any:
+    return json.loads((INTEGRATION / path).read_text())
+
+
+def texts(tree: Any) -> list[str]:
+    return [tree] if isinstance(tree, str) else [text for part in tree.values() for text in texts(part)]
+
+
+def test_the_manifest_has_its_keys_in_order_and_needs_nothing_installed() -> None:
+    manifest = load("manifest.json")
+    keys = list(manifest)
+    assert keys[:2] == ["domain", "name"]
+    assert keys[2:] == sorted(keys[2:])
+    assert {"codeowners", "documentation", "issue_tracker", "version"} <= set(keys)
+    assert manifest["requirements"] == []
+
+
+def test_hacs_json_has_only_keys_that_hacs_knows() -> None:
+    assert set(json.loads((ROOT / "hacs.json").read_text())) == {"name", "homeassistant"}
+    assert [path.parent.name for path in (ROOT / "custom_components").glob("*/manifest.json")] == ["picoqwen"]
+
+
+def test_no_text_has_an_address_or_markup() -> None:
+    for text in texts(load("translations/en.json")):
+        assert text == text.strip()
+        assert not re.search(r"https?://|<[a-z]|\[%key", text), text
+
+
+def test_every_field_of_an_action_is_described() -> None:
+    fields = yaml.safe_load((INTEGRATION / "services.yaml").read_text())["generate"]["fields"]
+    described = load("translations/en.json")["services"]["generate"]["fields"]
+    assert set(fields) == set(described)
+    assert set(load("icons.json")["services"]) == {"generate"}
+
+
+def test_every_exception_that_is_raised_has_a_text() -> None:
+    source = "".join(path.read_text() for path in INTEGRATION.glob("*.py"))
+    keys = set(re.findall(r'translation_key="(\w+)"', source))
+    assert keys == set(load("translations/en.json")["exceptions"])
+
+
+@pytest.mark.parametrize(("name", "size"), [("icon.png", 256), ("icon@2x.png", 512)])
+def test_the_icon_has_the_size_that_home_assistant_shows(name: str, size: int) -> None:
+    header = (INTEGRATION / "brand" / name).read_bytes()[:24]
+    assert header[:8] == b"\x89PNG\r\n\x1a\n"
+    assert struct.unpack(">II", header[16:24]) == (size, size)
+
+
+def test_the_integration_never_imports_the_engine() -> None:
+    for path in INTEGRATION.glob("*.py"):
+        assert "picoqwen_core" not in path.read_text(), path
