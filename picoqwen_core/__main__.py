@@ -52,6 +52,9 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
 
 
 def _serve(arguments: argparse.Namespace) -> None:
+    # aiohttp takes aiodns where it finds it, as beside Home Assistant: 1.6 MB to look up names, and a server
+    # that only listens looks up none.
+    sys.modules.setdefault("aiodns", None)  # type: ignore[arg-type]
     from picoqwen_core.server.run import serve  # noqa: PLC0415 - aiohttp is not needed for --help
 
     names = ("host", "port", "api_key", "model", "threads", "max_context_length", "cache_dir", "log_level")

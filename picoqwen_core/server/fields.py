@@ -11,6 +11,8 @@ from picoqwen_core.errors import RequestError
 type Check = Callable[[Any], Any]
 
 _SHOWN_CHARACTERS = 80
+# What voluptuous says of Python types, in the words of JSON.
+_JSON_WORDS = {"expected a dictionary": "must be an object", "expected a list": "must be a list"}
 
 
 def nullable(schema: Any) -> Check:
@@ -137,12 +139,7 @@ def _complaint(error: vol.Invalid, body: Mapping[str, Any]) -> str:
     path = ".".join(str(part) for part in error.path)
     if isinstance(error, vol.RequiredFieldInvalid):
         return f"{path}: is required"
-    if isinstance(error, vol.DictInvalid):
-        message = "must be an object"
-    elif isinstance(error, vol.SequenceTypeInvalid):
-        message = "must be a list"
-    else:
-        message = error.msg
+    message = _JSON_WORDS.get(error.msg, error.msg)
     value: Any = body
     for part in error.path:
         try:

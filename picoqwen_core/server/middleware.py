@@ -17,6 +17,7 @@ _LOGGER = logging.getLogger(__name__)
 _OPEN_PATHS = frozenset({"/api/v1/health"})
 _REQUEST_ID = re.compile(r"[\w.-]{1,64}")
 _CLIENT_LEFT = 499
+_AIOHTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
 RETRY_SECONDS = 5
 
 
@@ -76,7 +77,7 @@ def _from_aiohttp(request: web.Request, error: web.HTTPException) -> web.Respons
     detail = error.text if isinstance(error, web.HTTPRequestEntityTooLarge) else error.reason
     body = error_body(
         RequestError(f"{request.method} {request.path}: {detail}"),
-        error.reason.lower().replace(" ", "_"),
+        _AIOHTTP_CODES.get(error.status),
     )
     headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
     return web.json_response(body, status=error.status, headers=headers)

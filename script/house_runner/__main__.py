@@ -79,12 +79,13 @@ async def _ask(arguments: argparse.Namespace) -> int:
     if running is not None:
         async with connect(running.url, running.token) as client:
             conversation = await Conversation.open(client, running.agent_id)
-            _show(arguments.ask, await conversation.say(arguments.ask))
+            answer = await conversation.say(arguments.ask)
     else:
         options = HouseOptions(None, arguments.port or 0, arguments.ha_port or 0)
         async with open_house(options) as house:
-            _show(arguments.ask, await house.conversation.say(arguments.ask))
-    return 0
+            answer = await house.conversation.say(arguments.ask)
+    _show(arguments.ask, answer)
+    return 1 if answer.response_type == "error" else 0
 
 
 async def _keep_house(arguments: argparse.Namespace) -> None:

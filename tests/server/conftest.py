@@ -1,97 +1,99 @@
-"""A served application over a provider of the test's own."""
-
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
+import aiohttp
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
 
 from picoqwen_core.config import Settings
-from picoqwen_core.errors import PicoQwenError
-from picoqwen_core.messages import (
-    ChatDelta,
-    ChatRequest,
-    GenerateRequest,
-    InstalledModel,
-    ModelInfo,
-    ToolCall,
-    Usage,
-)
+from picoqwen_core.messages import ChatDelta, ChatRequest, GenerateRequest, InstalledModel, Usage
 from picoqwen_core.providers.provider import ProviderHealth
 from picoqwen_core.router import Router
 from picoqwen_core.server.app import make_app
+from picoqwen_core.server.run import listening
 from picoqwen_core.server.state import State
 
-INFO = ModelInfo("pico", "/models/pico.gguf", "qwen3", 4_000_000, 4_400_000, "Q8_0", 512, built_in=False)
-END = ChatDelta(finish_reason="stop", usage=Usage(5, 2, 3))
-READY = ProviderHealth("ready")
-CALL = ToolCall("call_1", "light_on", {"name": "Küche", "level": 3})
+ROOT = Path(__file__).resolve().parents[2]
+# Shared by all test runs, so that kernels are compiled once.
+KERNEL_CACHE = ROOT / ".cache" / "numba"
+END = ChatDelta(finish_reason="stop", usage=Usage(prompt_tokens=7, completion_tokens=2, cached_tokens=3))
 
 
-@dataclass
 class FakeProvider:
-    """Answers with prepared deltas and remembers what it was asked and whether it was closed."""
+    """Answers with what it was given: a delta is sent, an error raised, a number of seconds waited."""
 
-    deltas: Sequence[ChatDelta | PicoQwenError] = (ChatDelta(content="Hel"), ChatDelta(content="lo"), END)
-    pause: float = 0.0
-    name: str = "fake"
-    models: tuple[InstalledModel, ...] = (InstalledModel("pico", 4_400_000, loaded=True, info=INFO),)
-    health: ProviderHealth = READY
-    running: bool = False
-    requests: list[ChatRequest | GenerateRequest] = field(default_factory=list)
-    closed: asyncio.Event = field(default_factory=asyncio.Event)
-    sent: int = 0
+    name = "fake"
+
+    def __init__(self, *answer: ChatDelta | Exception | float, model: str = "tiny") -> None:
+        self.answer = answer
+        self.health = ProviderHealth("ready")
+        self.requests: list[ChatRequest | GenerateRequest] = []
+        self.closed = asyncio.Event()
+        self.sent = 0
+        self._model = model
+
+    @property
+    def models(self) -> tuple[InstalledModel, ...]:
+        return (InstalledModel(self._model, 1_000, self.is_available()),)
 
     def is_available(self) -> bool:
-        return True
+        return self.health.state == "ready"
 
     def start(self) -> None:
-        self.running = True
+        self.health = self.health or ProviderHealth("ready")
 
     async def stop(self) -> None:
-        self.running = False
+        self.health = ProviderHealth("stopped")
 
-    async def _stream(self, request: ChatRequest | GenerateRequest) -> AsyncGenerator[ChatDelta]:
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta]:
+        async for delta in self._answer(request):
+            yield delta
+
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[ChatDelta]:
+        async for delta in self._answer(request):
+            yield delta
+
+    async def _answer(self, request: ChatRequest | GenerateRequest) -> AsyncGenerator[ChatDelta]:
         self.requests.append(request)
         try:
-            for delta in self.deltas:
-                await asyncio.sleep(self.pause)
-                if isinstance(delta, PicoQwenError):
-                    raise delta
-                self.sent += 1
-                yield delta
+            for item in self.answer:
+                if isinstance(item, Exception):
+                    raise item
+                if isinstance(item, ChatDelta):
+                    self.sent += 1
+                    yield item
+                else:
+                    await asyncio.sleep(item)
         finally:
             self.closed.set()
 
-    def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta]:
-        return self._stream(request)
 
-    def generate(self, request: GenerateRequest) -> AsyncGenerator[ChatDelta]:
-        return self._stream(request)
-
-
-@pytest.fixture
-def provider() -> FakeProvider:
-    return FakeProvider()
+@asynccontextmanager
+async def serving(*providers: FakeProvider, **settings) -> AsyncIterator[str]:
+    """The application over these providers on a free port; its URL."""
+    state = State(Settings(port=0, **settings), Router(providers))
+    async with listening(make_app(state), state.settings) as url:
+        yield url
 
 
 @pytest.fixture
-def settings() -> Settings:
-    return Settings()
+async def serve() -> AsyncIterator[Callable]:
+    """Serve providers until the end of the test: `url = await serve(provider, api_key=...)`."""
+    async with AsyncExitStack() as stack:
+
+        async def start(*providers: FakeProvider, **settings) -> str:
+            return await stack.enter_async_context(serving(*providers, **settings))
+
+        yield start
 
 
 @pytest.fixture
-async def client(provider: FakeProvider, settings: Settings) -> AsyncIterator[TestClient]:
-    app = make_app(State(settings, Router([provider])))
-    server = TestServer(app, handler_cancellation=True)
-    async with TestClient(server) as test_client:
-        yield test_client
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session:
+        yield session
 
 
-@pytest.fixture
-async def base_url(client: TestClient) -> str:
-    """For clients of their own: the address that the application listens on."""
-    assert isinstance(client.app, web.Application)
-    return str(client.make_url("/v1"))
+def asking(text: str = "hello", **more) -> dict:
+    """The body of a chat request."""
+    return {"messages": [{"role": "user", "content": text}], **more}
