@@ -1,11 +1,15 @@
 """Writes a linked request as the built-in model's prompt, and lists the prompt's special tokens.
 
-Names that were matched whole are replaced by their links, so the model never depends on how a home
-calls its things:  turn off the<full><1>and set<area><a1>lights to<n1>percent<cands>...<go>
+Names that were matched whole are replaced by their links, and words that only hint at a name by a stand-in,
+so the model never depends on how a home calls its things:
+
+    turn off the<full><1> and set the<area><a1> lights to<n1> percent<cands>...<go>
 """
 
+from picoqwen_core.home.lexicon import KIND_WORDS
 from picoqwen_core.home.linked import Candidate, Link, Linked, LinkKind, Piece, TurnBreak, Word
 from picoqwen_core.home.linker import MAX_AREAS, MAX_CANDIDATES, MAX_FLOORS, MAX_NUMBERS
+from picoqwen_core.home.words import stem
 
 DOMAINS = (
     "light switch input_boolean cover lock climate fan media_player vacuum sensor binary_sensor todo script "
@@ -25,6 +29,9 @@ TURN, NO_AREA, HERE, EVERYWHERE, PREVIOUS, OTHER = (
     "<prev>",
     "<other>",
 )
+# Stands for a word that only hints at a name: the link says what it hints at, and the model, which cannot
+# know the words of every home's names, sees one that it knows.
+STAND_IN = "desk"
 _FULL, _PART = "<full>", "<part>"
 _LINK_TOKENS = {
     LinkKind.FULL: _FULL,
@@ -81,11 +88,18 @@ def _piece(piece: Piece) -> str:
         case Word(text=text):
             return f" {text}"
         case Link(kind=kind):
-            words = (
-                f" {piece.text}" if kind is LinkKind.PART or (piece.generic and kind is LinkKind.FULL) else ""
-            )
+            words = _shown_words(piece)
             letter = _REF_LETTER.get(kind, "")
             return words + _LINK_TOKENS[kind] + "".join(f"<{letter}{ref + 1}>" for ref in piece.refs)
+
+
+def _shown_words(link: Link) -> str:
+    """What stays of a link's words: those that say what kind of thing it is."""
+    if link.kind is LinkKind.FULL:
+        return f" {link.text}" if link.generic else ""
+    if link.kind is not LinkKind.PART:
+        return ""
+    return "".join(f" {word if stem(word) in KIND_WORDS else STAND_IN}" for word in link.text.split())
 
 
 def _candidate(linked: Linked, index: int, candidate: Candidate) -> str:
