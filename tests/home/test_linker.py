@@ -79,7 +79,7 @@ def test_a_number_that_belongs_to_a_name_is_not_a_value() -> None:
 def test_the_turn_before_is_part_of_the_prompt() -> None:
     linked = link(home(), "and the left one too", History("turn on the kitchen lamp", ("light.kitchen",)))
     prompt = render_prompt(linked)
-    assert "<turn> and the desk<part><1> one too" in prompt
+    assert "<turn> and the desk<part><2> one too" in prompt
     assert "<d:light><full><prev>" in prompt
 
 
