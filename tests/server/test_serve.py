@@ -1,98 +1,217 @@
-"""The server as a process, with a real engine worker and the built-in model."""
+"""The server as a process: starting, what it weighs, stopping in order, and what it refuses to start with."""
 
 import asyncio
+import os
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
 
 import aiohttp
 import psutil
 import pytest
 
+import picoqwen_core
 from tests.home.house import home
 from tests.home.test_plan import RECORDED
+from tests.server.conftest import KERNEL_CACHE, asking
+from tests.tiny import write_tiny
 
-SERVE = [sys.executable, "-m", "picoqwen_core", "serve", "--port"]
+PICOQWEN = [sys.executable, "-m", "picoqwen_core"]
+SERVE = [*PICOQWEN, "serve", "--port", "0", "--cache-dir", str(KERNEL_CACHE)]
+READY = "picoqwen is ready on http://127.0.0.1:"
+STOP_SECONDS = 5
+LIMIT = aiohttp.ClientTimeout(total=30)
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+@asynccontextmanager
+async def started(*flags: str):
+    """A server process; it is killed where the test has not ended it."""
+    process = await asyncio.create_subprocess_exec(
+        *SERVE, *flags, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def url_of(process: asyncio.subprocess.Process) -> str:
+    line = (await asyncio.wait_for(process.stdout.readline(), 100)).decode().strip()
+    assert line.startswith(READY), line
+    return line.removeprefix("picoqwen is ready on ")
+
+
+async def stop(process: asyncio.subprocess.Process, number: int = signal.SIGTERM) -> int:
+    """End it, see that its workers have ended too, and return its exit code."""
+    workers = psutil.Process(process.pid).children()
+    process.send_signal(number)
+    code = await asyncio.wait_for(process.wait(), STOP_SECONDS)
+    assert not psutil.wait_procs(workers, timeout=1)[1]
+    return code
+
+
+async def test_a_sentence_becomes_a_tool_call_in_a_process_that_stays_small():
+    body = {**asking("turn on the kitchen lamp"), "tools": RECORDED, "home": asdict(home())}
+    async with started() as process, aiohttp.ClientSession(timeout=LIMIT) as session:
+        url = await url_of(process)
+        for _ in range(20):
+            async with session.post(f"{url}/api/v1/chat", json=body) as response:
+                (choice,) = (await response.json())["choices"]
+        async with session.get(f"{url}/api/v1/health") as response:
+            health = await response.json()
+        assert await stop(process) == 0
+
+    assert choice["message"]["tool_calls"][0]["function"]["name"] == "intent__HassTurnOn"
+    assert choice["finish_reason"] == "tool_calls"
+    assert (health["status"], health["engines"][0]["state"]) == ("ok", "ready")
+    assert health["api_rss_mb"] <= 50
+
+
+async def test_stopping_in_the_middle_of_an_answer_tells_the_client(tmp_path: Path):
+    model = str(write_tiny(tmp_path / "tiny.gguf"))
+    async with started("--model", model) as process, aiohttp.ClientSession(timeout=LIMIT) as session:
+        url = await url_of(process)
+        async with session.post(f"{url}/api/v1/chat", json=asking(stream=True)) as response:
+            await response.content.readuntil(b"\n\n")
+            assert await stop(process) == 0
+            text = (await response.content.read()).decode()
+
+    assert "event: error\n" in text
+    assert "was stopped" in text
+    assert "[DONE]" not in text
+
+
+async def test_ctrl_c_while_the_model_is_loading_leaves_no_process():
+    async with started() as process:
+        async with asyncio.timeout(30):
+            while not (workers := psutil.Process(process.pid).children()):
+                await asyncio.sleep(0.02)
+        assert await stop(process, signal.SIGINT) == 0
+
+    assert len(workers) == 1
+
+
+async def test_a_killed_server_takes_its_worker_along(tmp_path: Path):
+    model = str(write_tiny(tmp_path / "tiny.gguf"))
+    async with started("--model", model) as process:
+        await url_of(process)
+        (worker,) = psutil.Process(process.pid).children()
+        os.kill(process.pid, signal.SIGKILL)
+        await process.wait()
+
+    assert await asyncio.to_thread(worker.wait, 5) is None
+
+
+async def test_a_damaged_model_is_served_as_the_error_it_is(tmp_path: Path):
+    model = tmp_path / "broken.gguf"
+    model.write_bytes(b"GGUF but not really")
+    async with started("--model", str(model)) as process, aiohttp.ClientSession(timeout=LIMIT) as session:
+        told = b""
+        async with asyncio.timeout(60):
+            while b"Serving without a model at " not in told:
+                told += await process.stderr.readline()
+        url = told.decode().rsplit("Serving without a model at ")[1].split(";")[0]
+        async with session.get(f"{url}/api/v1/health") as response:
+            health = await response.json()
+        async with session.post(f"{url}/api/v1/chat", json=asking()) as response:
+            error = (await response.json())["error"]
+
+    assert health["status"] == "degraded"
+    assert "broken.gguf" in health["engines"][0]["error"]
+    assert response.status == 503
+    assert "broken.gguf" in error["message"]
+
+
+async def test_a_running_server_is_talked_to_from_a_terminal(tmp_path: Path):
+    model = str(write_tiny(tmp_path / "tiny.gguf"))
+    async with started("--model", model, "--context", "200") as process:
+        url = await url_of(process)
+        result = await run("chat", "--url", url, typed="hello\n\n/quit\nnever said\n")
+        listed = await run("models", "--url", url)
+
+    assert result.returncode == 0
+    assert len(result.stdout) > 50
+    assert "never said" not in result.stdout
+    assert listed.stdout.split()[0] == "tiny"
+    assert listed.stdout.rstrip().endswith("  loaded")
+
+
+async def run(*arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    """A command to its end; the failure of any is one line."""
+    result = await asyncio.to_thread(
+        subprocess.run,
+        [*PICOQWEN, *arguments],
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in result.stderr
+    return result
+
+
+async def test_a_talk_without_a_server_brings_its_own():
+    result = await run("chat", typed="hello\n")
+
+    assert result.returncode == 0
+    assert "home" in result.stdout
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    port = free_port()
-    process = await asyncio.create_subprocess_exec(*SERVE, str(port), stdout=asyncio.subprocess.PIPE)
-    assert process.stdout is not None
-    line = await asyncio.wait_for(process.stdout.readline(), 100)
-    assert line.decode().strip() == f"picoqwen is ready on http://127.0.0.1:{port}"
-    yield process, f"http://127.0.0.1:{port}"
-    if process.returncode is None:
-        process.terminate()
-        await asyncio.wait_for(process.wait(), 10)
-
-
-def home_json() -> dict[str, object]:
-    from dataclasses import asdict
-
-    return asdict(home())
-
-
-async def test_a_sentence_becomes_a_tool_call_and_stopping_leaves_nothing(
-    server: tuple[asyncio.subprocess.Process, str],
-) -> None:
-    process, url = server
-    workers = psutil.Process(process.pid).children()
-    body = {
-        "messages": [{"role": "user", "content": "turn on the kitchen lamp"}],
-        "tools": RECORDED,
-        "home": home_json(),
-    }
-    timeout = aiohttp.ClientTimeout(total=20)
-    async with aiohttp.ClientSession(timeout=timeout) as session:
-        async with session.post(f"{url}/api/v1/chat", json=body) as response:
-            (choice,) = (await response.json())["choices"]
-        async with session.get(f"{url}/api/v1/health") as response:
-            health = await response.json()
-    assert choice["message"]["tool_calls"][0]["function"]["name"] == "intent__HassTurnOn"
-    assert choice["finish_reason"] == "tool_calls"
-    assert health["engines"][0]["state"] == "ready"
-    assert health["api_rss_mb"] < 60, "the API process must stay small"
-    process.terminate()
-    assert await asyncio.wait_for(process.wait(), 10) == 0
-    _, alive = psutil.wait_procs(workers, timeout=5)
-    assert not alive
-
-
-def test_a_port_in_use_is_one_clear_line() -> None:
+def taken_port():
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         sock.listen()
-        port = sock.getsockname()[1]
-        result = subprocess.run([*SERVE, str(port)], capture_output=True, text=True, timeout=60, check=False)
+        yield sock.getsockname()[1]
+
+
+async def test_a_port_in_use_is_one_clear_line(taken_port: int):
+    result = await run("serve", "--port", str(taken_port))
+
     assert result.returncode == 1
-    assert f"port {port} is already in use" in result.stderr
-    assert "Traceback" not in result.stderr
+    assert f"port {taken_port} is already in use" in result.stderr
+    assert "--port" in result.stderr
+    assert result.stdout == ""
 
 
-def test_a_model_that_is_not_there_is_told() -> None:
-    command = [sys.executable, "-m", "picoqwen_core", "generate", "/nowhere/model.gguf", "hi"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("serve", "--model", "/nowhere/model.gguf"), "model is '/nowhere/model.gguf'"),
+        (("serve", "--threads", "many"), "threads is 'many'"),
+        (("serve", "--config", "/nowhere/config.toml"), "/nowhere/config.toml: cannot be read"),
+        (("generate", "/nowhere/model.gguf", "hi"), "/nowhere/model.gguf"),
+        (("chat", "--url", "localhost:8080"), "--url is 'localhost:8080'"),
+        (("models", "--url", "http://127.0.0.1:9"), "is the server running?"),
+    ],
+)
+async def test_what_cannot_work_is_told_in_one_line(arguments, told):
+    result = await run(*arguments)
+
     assert result.returncode == 1
-    assert "/nowhere/model.gguf" in result.stderr
-    assert "Traceback" not in result.stderr
+    assert result.stderr.startswith("picoqwen: ")
+    assert told in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
-def test_the_api_process_imports_no_arithmetic() -> None:
+async def test_the_version_is_told():
+    assert (await run("--version")).stdout == f"picoqwen {picoqwen_core.__version__}\n"
+
+
+def test_the_api_process_imports_no_arithmetic():
     code = (
-        "import sys, picoqwen_core.server.run\n"
+        "import sys, picoqwen_core.server.run, picoqwen_core.__main__\n"
         "heavy = {'numba', 'numpy', 'tokenizers', 'jinja2', 'homeassistant'} & set(sys.modules)\n"
-        "print(sorted(heavy))"
+        "print(sorted(heavy), 'aiohttp' in sys.modules)"
     )
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
-    assert result.stdout.strip() == "[]"
+    assert result.stdout == "[] True\n"
