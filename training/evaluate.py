@@ -2,6 +2,7 @@
 
 Homes, names, rooms and wordings are of the validation split. A request counts as right when the decision has
 the same effect: the same verbs and values on the same entities, the same question, or the same refusal.
+Categories with too few wordings to hold any out (timers, lists, whole places) are not measured.
 """
 
 import argparse
@@ -132,7 +133,7 @@ def main(argv: list[str] | None = None) -> None:
     results, times = measure(Greedy(arguments.model), arguments.requests, arguments.seed)
     print(f"{'category':<12}{'requests':>9}{'right':>8}   95 % interval")
     everything = [right for rights in results.values() for right in rights]
-    for category, rights in [*sorted(results.items()), ("all", everything)]:
+    for category, rights in [*sorted((c, r) for c, r in results.items() if r), ("all", everything)]:
         low, high = interval(sum(rights), len(rights))
         share = sum(rights) / max(1, len(rights))
         print(f"{category:<12}{len(rights):>9}{share:>8.1%}   {low:.1%} to {high:.1%}")
@@ -140,7 +141,7 @@ def main(argv: list[str] | None = None) -> None:
     p50, p95 = times[len(times) // 2], times[int(len(times) * 0.95)]
     print(f"model time a request: p50 {p50:.1f} ms, p95 {p95:.1f} ms")
     if arguments.json:
-        accuracy = {f"accuracy_{c}": round(sum(r) / max(1, len(r)), 4) for c, r in results.items()}
+        accuracy = {f"accuracy_{c}": round(sum(r) / len(r), 4) for c, r in results.items() if r}
         overall = round(sum(everything) / len(everything), 4)
         figures = {"accuracy": overall, "requests": len(everything), "model_p50_ms": round(p50, 2)}
         print(json.dumps({**figures, **accuracy}))

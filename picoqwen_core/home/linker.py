@@ -24,6 +24,8 @@ MAX_NUMBERS = 8
 # How many entities of the places in question are listed beside those that were named.
 MAX_FILL = 4
 MAX_PREVIOUS_WORDS = 24
+# "Them" is a handful of devices; after "all lights off" nobody means each of forty.
+MAX_PREVIOUS_ENTITIES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,10 @@ def link(home: HomeContext, text: str, history: History | None = None) -> Linked
         turns.insert(0, _spans(table, tokenize(history.previous_text)[-MAX_PREVIOUS_WORDS:]))
     places = _places(home, turns[-1]) or _places(home, turns[0])
     turns = [[_narrow(home, span, places) for span in turn] for turn in turns]
+    turns = [_plain_list_items(home, turn) for turn in turns]
     previous = history.previous_entities if history is not None else ()
+    if len(previous) > MAX_PREVIOUS_ENTITIES:
+        previous = ()
     candidates = _candidates(home, turns, places, previous)
     return _assemble(home, text, turns, candidates)
 
@@ -176,6 +181,17 @@ def _narrow(home: HomeContext, span: _Span, places: frozenset[str]) -> _Span:
     if len(span.ids) > MAX_REFS:
         return replace(span, kind=None, ids=())
     return span
+
+
+def _plain_list_items(home: HomeContext, turn: Sequence[_Span]) -> list[_Span]:
+    """What goes on a list is free text: "coffee beans" hints at no coffee machine."""
+    lists = {entity.id for entity in home.entities if entity.domain == "todo"}
+    if not any(lists & set(span.ids) or span.text == "list" for span in turn):
+        return list(turn)
+    return [
+        replace(span, kind=None, ids=()) if span.kind is LinkKind.PART and not lists & set(span.ids) else span
+        for span in turn
+    ]
 
 
 def _candidates(

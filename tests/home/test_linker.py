@@ -90,6 +90,19 @@ def test_a_large_home_stays_within_the_candidate_limit() -> None:
     assert linked.candidate_index("light.n7") == 0
 
 
+def test_what_goes_on_a_list_is_free_text() -> None:
+    house = home("living", entity("switch.coffee", "Coffee machine", "kitchen"))
+    assert links(link(house, "add coffee beans to the shopping list"), LinkKind.PART) == []
+    assert links(link(house, "turn on the coffee maker"), LinkKind.PART) == [["switch.coffee"]]
+
+
+def test_a_crowd_of_previous_entities_is_forgotten() -> None:
+    crowd = tuple(f"light.n{i}" for i in range(7))
+    house = home("living", *(entity(id_, f"Spot {id_[7:]}", "living") for id_ in crowd))
+    linked = link(house, "is the back door locked", History("all lights off", crowd))
+    assert not any(candidate.previous for candidate in linked.candidates)
+
+
 def test_any_text_can_be_linked() -> None:
     rng = random.Random(7)
     words = "the kitchen lamp 5 % <1> blinds and ’ to — half an hour é 日本 one point 3".split(" ")
