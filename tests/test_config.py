@@ -1,58 +1,153 @@
 """Settings from files, the environment and flags; and what is refused."""
 
+import json
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from picoqwen_core.config import Settings, load_settings
+from picoqwen_core.config import BUILT_IN_MODEL, SECTIONS, Settings, load_settings, model_files
 from picoqwen_core.errors import ConfigError
 
 
-def test_defaults_serve_the_built_in_model_on_loopback() -> None:
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_defaults_serve_the_built_in_model_on_loopback_without_a_key():
     settings = load_settings(environment={})
-    assert (settings.host, settings.port) == ("127.0.0.1", 8080)
-    assert settings.model.name == "pico-home.gguf"
+    assert settings == Settings()
+    assert (settings.host, settings.port, settings.api_key) == ("127.0.0.1", 8080, None)
+    assert model_files(settings.model) == [BUILT_IN_MODEL]
 
 
-def test_flags_win_over_environment_over_file(tmp_path: Path) -> None:
-    config = tmp_path / "config.toml"
-    config.write_text('[server]\nport = 1000\nhost = "0.0.0.0"\nlog_level = "debug"\n')
+def test_flags_win_over_environment_over_file(tmp_path: Path):
+    config = write(tmp_path / "config.toml", '[server]\nport = 1000\nhost = "0.0.0.0"\nlog_level = "debug"\n')
     settings = load_settings(
         config=config, environment={"PICOQWEN_PORT": "2000", "PICOQWEN_HOST": "::1"}, flags={"port": "3000"}
     )
     assert (settings.port, settings.host, settings.log_level) == (3000, "::1", "debug")
 
 
-def test_an_apps_options_may_be_empty_or_null(tmp_path: Path) -> None:
-    options = tmp_path / "options.json"
-    options.write_text('{"api_key": "", "log_level": "warning"}')
-    settings = load_settings(options=options, environment={})
-    assert settings == Settings(log_level="warning")
+def test_a_flag_that_was_not_given_changes_nothing():
+    assert load_settings(environment={"PICOQWEN_PORT": "2000"}, flags={"port": None}).port == 2000
+
+
+def test_an_apps_options_may_be_empty_or_null(tmp_path: Path):
+    options = write(tmp_path / "options.json", '{"api_key": "", "model": null, "log_level": "warning"}')
+    assert load_settings(options=options, environment={}) == Settings(log_level="warning")
+
+
+def test_an_empty_variable_is_none():
+    assert load_settings(environment={"PICOQWEN_API_KEY": ""}).api_key is None
+
+
+def test_variables_of_others_are_left_alone():
+    assert load_settings(environment={"PICOQWEN_ISA": "avx2", "PATH": "/bin"}) == Settings()
+
+
+def test_every_setting_can_stand_in_a_file_and_in_the_environment(tmp_path: Path):
+    given = {
+        "host": "::1",
+        "port": 1,
+        "api_key": "k",
+        "first_token_timeout": 1.5,
+        "idle_timeout": 2,
+        "max_body_bytes": 5000,
+        "log_level": "error",
+        "model": "m.gguf",
+        "threads": 3,
+        "max_context_length": 100,
+        "cache_dir": "c",
+    }
+    lines = [
+        f"[{section}]\n" + "".join(f"{key} = {json.dumps(given[key])}\n" for key in keys)
+        for section, keys in SECTIONS.items()
+    ]
+    config = write(tmp_path / "config.toml", "".join(lines))
+    environment = {f"PICOQWEN_{key.upper()}": str(value) for key, value in given.items()}
+
+    from_file = load_settings(config=config, environment={})
+
+    assert from_file == load_settings(environment=environment)
+    assert set(given) == {field.name for field in fields(Settings)}
+    assert (from_file.model, from_file.cache_dir) == (Path("m.gguf"), Path("c"))
 
 
 @pytest.mark.parametrize(
     ("environment", "told"),
     [
-        ({"PICOQWEN_PORT": "many"}, "port is 'many'"),
-        ({"PICOQWEN_PORT": "70000"}, "0 to 65535"),
-        ({"PICOQWEN_THREADS": "0"}, "threads"),
-        ({"PICOQWEN_LOG_LEVEL": "loud"}, "debug, info"),
-        ({"PICOQWEN_COLOUR": "red"}, "unknown option 'colour'"),
+        ({"PICOQWEN_PORT": "many"}, "the environment: port is 'many'; allowed: a whole number"),
+        ({"PICOQWEN_PORT": "70000"}, "port is 70000; allowed: 0 to 65535"),
+        ({"PICOQWEN_THREADS": "0"}, "threads is 0; allowed: 1 or more"),
+        ({"PICOQWEN_THREADS": "1.5"}, "threads is '1.5'; allowed: a whole number"),
+        ({"PICOQWEN_MAX_CONTEXT_LENGTH": "8"}, "max_context_length is 8; allowed: 64 or more"),
+        ({"PICOQWEN_IDLE_TIMEOUT": "nan"}, "idle_timeout is nan; allowed: more than 0 seconds"),
+        ({"PICOQWEN_FIRST_TOKEN_TIMEOUT": "-1"}, "first_token_timeout is -1.0"),
+        ({"PICOQWEN_MAX_BODY_BYTES": "10"}, "max_body_bytes is 10; allowed: 1024 or more"),
+        ({"PICOQWEN_LOG_LEVEL": "loud"}, "log_level is 'loud'; allowed: debug, info, warning, error"),
+        ({"PICOQWEN_HOST": " "}, "host is ' '; allowed: text that is not empty"),
+        ({"PICOQWEN_COLOUR": "red"}, "unknown option 'colour'; known: host, port"),
     ],
 )
-def test_a_bad_value_is_named_with_what_is_allowed(environment: dict[str, str], told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
+def test_a_bad_value_is_named_with_what_is_allowed(environment, told):
+    with pytest.raises(ConfigError) as raised:
         load_settings(environment=environment)
+    assert told in str(raised.value)
 
 
-@pytest.mark.parametrize("text", ["port = ", "[server]\nprot = 80\n", "[server]\nport = true\n"])
-def test_a_bad_file_is_named(tmp_path: Path, text: str) -> None:
-    config = tmp_path / "config.toml"
-    config.write_text(text)
-    with pytest.raises(ConfigError, match=r"config\.toml"):
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("port = ", "cannot be read"),
+        ("port = 80\n", "unknown section or key 'port'; known sections: [server], [models], [resources]"),
+        ("[sever]\nport = 80\n", "unknown section or key 'sever'"),
+        ("[server]\nprot = 80\n", "unknown option 'prot' in [server]; known: host, port"),
+        ("[server]\nthreads = 8\n", "unknown option 'threads' in [server]"),
+        ("[server]\nport = true\n", "port is True; allowed: a whole number"),
+        ("[server]\nport = 80.5\n", "port is 80.5; allowed: a whole number"),
+        ("[server]\nhost = 80\n", "host is 80; allowed: text that is not empty"),
+        ("[server]\nidle_timeout = []\n", "idle_timeout is []; allowed: a number of seconds"),
+    ],
+)
+def test_a_bad_file_is_named_with_what_is_wrong(tmp_path: Path, text, told):
+    config = write(tmp_path / "config.toml", text)
+    with pytest.raises(ConfigError) as raised:
         load_settings(config=config, environment={})
+    assert str(raised.value).startswith(str(config))
+    assert told in str(raised.value)
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"nothing\.toml"):
+@pytest.mark.parametrize("text", ["{", "[]", '{"colour": 1}'])
+def test_bad_options_are_named(tmp_path: Path, text):
+    options = write(tmp_path / "options.json", text)
+    with pytest.raises(ConfigError, match=r"options\.json"):
+        load_settings(options=options, environment={})
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"nothing\.toml: cannot be read"):
         load_settings(config=tmp_path / "nothing.toml", environment={})
+
+
+def test_the_key_is_never_shown(tmp_path: Path):
+    config = write(tmp_path / "config.toml", "[server]\napi_key = 12345\n")
+    with pytest.raises(ConfigError) as raised:
+        load_settings(config=config, environment={})
+    assert "12345" not in str(raised.value)
+    assert "s3cret" not in repr(Settings(api_key="s3cret"))
+
+
+def test_a_folder_of_models_is_read_by_name(tmp_path: Path):
+    for name in ("b.gguf", "a.gguf", "notes.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder.gguf").mkdir()
+    assert [path.name for path in model_files(tmp_path)] == ["a.gguf", "b.gguf"]
+
+
+def test_a_model_that_is_not_there_is_told(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"model is .*; allowed: .* a folder with at least one"):
+        model_files(tmp_path)
+    with pytest.raises(ConfigError, match=r"model is '.*nothing\.gguf'; allowed: a GGUF file that exists"):
+        model_files(tmp_path / "nothing.gguf")
