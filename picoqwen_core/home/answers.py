@@ -100,6 +100,8 @@ def _is(query: Query, entities: Sequence[HomeEntity], home: HomeContext) -> str:
 
 def _group(query: Query, entities: Sequence[HomeEntity], home: HomeContext) -> str:
     asked = query.asked or "on"
+    if len(entities) == 1 and query.kind != "count":
+        return _is(query, entities, home)
     matching = [entity for entity in entities if _holds(entity, asked)]
     kind = plural_kind(entities)
     where = place_phrase(query.target, home)

@@ -44,7 +44,7 @@ _DONE: dict[str, dict[str | None, str]] = {
     "HassMediaPlayerUnmute": {None: "Unmuted"},
     "HassSetVolumeRelative": {None: "Changed the volume of"},
     "HassVacuumStart": {None: "Started"},
-    "HassVacuumReturnToBase": {None: "Sent home"},
+    "HassVacuumReturnToBase": {None: "Sent % home"},
 }
 
 

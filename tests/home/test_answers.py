@@ -37,6 +37,7 @@ HOUSE = replace(home("living", THERMOMETER, WINDOW, GONE), now="2026-11-24T20:15
             Query("which", Target(area="bedroom", domain="light"), "on"),
             "No, none of the 2 lights in the Bedroom are on.",
         ),
+        (Query("which", Target(area="kitchen", domain="lock"), "unlocked"), "No, the Back Door is locked."),
         (
             Query("count", Target(floor="ground", domain="light"), "on"),
             "1 of 4 lights on the Ground Floor is on.",
