@@ -18,13 +18,13 @@ WIRE = {"engine.protocol"}
 MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"server", "terminal", "config", "engine.client", *VOCABULARY},
     "terminal": VOCABULARY,
-    "server": {"router", "providers", "config", "engine.client", *VOCABULARY},
+    "server": {"router", "providers", "config", "memory", "engine.client", *VOCABULARY},
     "router": {"providers", *VOCABULARY},
     "providers": {"engine.client", *VOCABULARY},
     "engine.client": {"engine.connection", *WIRE, *VOCABULARY},
     "engine.connection": WIRE | VOCABULARY,
     "engine.protocol": VOCABULARY,
-    "engine.worker": {"engine.loaded", "engine.jobs", *WIRE, *VOCABULARY},
+    "engine.worker": {"engine.loaded", "engine.jobs", "memory", *WIRE, *VOCABULARY},
     "engine.jobs": VOCABULARY,
     "engine.loaded": {
         *("engine.engine", "chat", "parsing", "sampling", "tokenizer", "home", "model", "loaders"),
@@ -41,6 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "quants": {"kernels", *VOCABULARY},
     "kernels": set(),
     "cpu": set(),
+    "memory": set(),
     "config": {"errors"},
     "errors": set(),
     "messages": set(),

@@ -5,8 +5,6 @@ arrives, so that a cancellation or the parent's end is noticed in the middle of 
 """
 
 import argparse
-import ctypes
-import gc
 import logging
 import os
 import signal
@@ -30,6 +28,7 @@ from picoqwen_core.engine.protocol import (
     to_json,
 )
 from picoqwen_core.errors import EngineError, PicoQwenError
+from picoqwen_core.memory import settle
 from picoqwen_core.messages import ChatRequest, EngineStatus, GenerateRequest
 
 if TYPE_CHECKING:
@@ -187,18 +186,8 @@ def _load(options: argparse.Namespace) -> "LoadedModel":
 
     model = LoadedModel.load(options.model, options.id, options.context, options.threads)
     model.warm_up()
-    _settle_memory()
+    settle()
     return model
-
-
-def _settle_memory() -> None:
-    """Give back what only loading needed: 20 MB after Qwen's vocabulary."""
-    gc.collect()
-    # What is loaded stays: later collections need not walk it.
-    gc.freeze()
-    # glibc keeps freed memory for itself; musl has no such call and no such habit.
-    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
-        trim(0)
 
 
 if __name__ == "__main__":

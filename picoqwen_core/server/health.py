@@ -6,8 +6,8 @@ from typing import Any
 from aiohttp import web
 
 from picoqwen_core import __version__
+from picoqwen_core.memory import resident_mb
 from picoqwen_core.providers.provider import Provider
-from picoqwen_core.server.memory import resident_mb
 from picoqwen_core.server.state import State, state_of
 
 

@@ -11,9 +11,9 @@ from aiohttp import web
 
 from picoqwen_core.config import Settings
 from picoqwen_core.errors import ConfigError
+from picoqwen_core.memory import settle
 from picoqwen_core.providers.provider import Provider
 from picoqwen_core.server.app import make_server
-from picoqwen_core.server.memory import settle
 from picoqwen_core.server.state import STATE
 
 _LOGGER = logging.getLogger(__name__)

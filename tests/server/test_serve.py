@@ -1,7 +1,6 @@
 """The server as a process: starting, what it weighs, stopping in order, and what it refuses to start with."""
 
 import asyncio
-import os
 import signal
 import socket
 import subprocess
@@ -95,17 +94,6 @@ async def test_ctrl_c_while_the_model_is_loading_leaves_no_process():
         assert await stop(process, signal.SIGINT) == 0
 
     assert len(workers) == 1
-
-
-async def test_a_killed_server_takes_its_worker_along(tmp_path: Path):
-    model = str(write_tiny(tmp_path / "tiny.gguf"))
-    async with started("--model", model) as process:
-        await url_of(process)
-        (worker,) = psutil.Process(process.pid).children()
-        os.kill(process.pid, signal.SIGKILL)
-        await process.wait()
-
-    assert await asyncio.to_thread(worker.wait, 5) is None
 
 
 async def test_a_damaged_model_is_served_as_the_error_it_is(tmp_path: Path):
