@@ -42,7 +42,7 @@ class Settings:
     # Asked of every request but health; None asks for nothing.
     api_key: str | None = field(default=None, repr=False)
     # Seconds: until the first piece of an answer (waiting for others and reading the prompt count in),
-    # and between two pieces.
+    # and between two pieces, be it that none comes or that the client takes none.
     first_token_timeout: float = 300.0
     idle_timeout: float = 60.0
     max_body_bytes: int = 4_000_000

@@ -11,9 +11,8 @@ from aiohttp import web
 from picoqwen_core.errors import PicoQwenError
 from picoqwen_core.messages import ChatDelta
 from picoqwen_core.server.middleware import error_body, unexpected
+from picoqwen_core.server.state import state_of
 
-# A client that takes nothing for this long is cut off, and gives the engine back.
-SEND_SECONDS = 30.0
 _HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-cache",
@@ -27,8 +26,10 @@ async def stream(
 ) -> web.StreamResponse:
     """Send each delta's chunks as they come. An error before the first delta is an ordinary answer.
 
-    When the client leaves, the handler is cancelled and the deltas are closed, which stops the engine.
+    When the client leaves, the handler is cancelled and the deltas are closed, which stops the engine. A
+    client that takes nothing for idle_timeout seconds is cut off, to the same effect.
     """
+    patience = state_of(request).settings.idle_timeout
     async with aclosing(deltas):
         ahead = await anext(deltas, None)
         response = web.StreamResponse(headers={**_HEADERS, "X-Request-Id": request["id"]})
@@ -37,9 +38,9 @@ async def stream(
         try:
             async with aclosing(_events(request, ahead, deltas, chunks)) as events:
                 async for event in events:
-                    await _within(SEND_SECONDS, response.write(opening + event))
+                    await _within(patience, response.write(opening + event))
                     opening = b""
-            await _within(SEND_SECONDS, response.write_eof())
+            await _within(patience, response.write_eof())
         except (ConnectionError, TimeoutError):
             _cut_off(request)
         return response

@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import aiohttp
 import pytest
 
 from picoqwen_core.errors import BusyError, ContextLengthExceeded, EngineUnavailable
@@ -279,6 +280,19 @@ async def test_an_answer_that_stops_in_the_middle_is_given_up(serve, http):
 
     assert last["error"]["message"] == "the answer did not go on within 0.05 s"
     assert provider.closed.is_set()
+
+
+async def test_a_client_that_does_not_read_is_cut_off(serve, http):
+    provider = FakeProvider(*[ChatDelta("x" * 1_000_000)] * 100, END)
+    url = await serve(provider, idle_timeout=0.2)
+
+    async with http.post(url + PATHS[0], json=asking(stream=True)) as response:
+        async with asyncio.timeout(10):
+            await provider.closed.wait()
+        with pytest.raises(aiohttp.ClientError):
+            await response.read()
+
+    assert provider.sent < 100
 
 
 async def test_stopping_the_server_ends_what_is_being_answered(http):
