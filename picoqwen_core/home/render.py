@@ -20,6 +20,24 @@ DEVICE_CLASSES = (
     "humidity battery power energy illuminance motion occupancy moisture smoke opening lock plug water"
 ).split()
 
+# The classes that training shows for each domain. A switch that calls itself an outlet is a switch.
+_TAUGHT_CLASSES = {
+    "cover": ("blind", "curtain", "shutter", "shade", "garage", "gate", "window"),
+    "media_player": ("tv", "speaker"),
+    "sensor": ("temperature", "humidity", "battery", "power"),
+    "binary_sensor": ("door", "window", "motion"),
+    "valve": ("water",),
+}
+# Domains that training lacks, shown as the one that is used like them.
+_TAUGHT_AS = {
+    "automation": "input_boolean",
+    "button": "script",
+    "humidifier": "switch",
+    "remote": "switch",
+    "siren": "switch",
+    "water_heater": "switch",
+}
+
 START, CANDIDATES, GO, END, PAD = "<home>", "<cands>", "<go>", "<end>", "<pad>"
 TURN, NO_AREA, HERE, EVERYWHERE, PREVIOUS, OTHER = (
     "<turn>",
@@ -103,11 +121,16 @@ def _shown_words(link: Link) -> str:
 
 
 def _candidate(linked: Linked, index: int, candidate: Candidate) -> str:
-    entity = candidate.entity
-    kind = domain_token(entity.domain) + device_class_token(entity.device_class)
+    kind = _kind(candidate.entity.domain, candidate.entity.device_class)
     evidence = _FULL if candidate.full else _PART if candidate.part else ""
     previous = PREVIOUS if candidate.previous else ""
     return f"<{index + 1}>{kind}{evidence}{previous}{_place(linked, candidate)}"
+
+
+def _kind(domain: str, device_class: str | None) -> str:
+    """What a candidate is, as far as the model was taught it."""
+    taught = device_class if device_class in _TAUGHT_CLASSES.get(domain, ()) else None
+    return domain_token(_TAUGHT_AS.get(domain, domain)) + device_class_token(taught)
 
 
 def _place(linked: Linked, candidate: Candidate) -> str:

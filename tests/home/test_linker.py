@@ -103,6 +103,15 @@ def test_a_crowd_of_previous_entities_is_forgotten() -> None:
     assert not any(candidate.previous for candidate in linked.candidates)
 
 
+def test_kinds_that_were_never_taught_look_like_those_that_were() -> None:
+    more = (
+        entity("switch.tea", "Tea Kettle", device_class="outlet"),
+        entity("humidifier.h", "Mist Maker", device_class="humidifier"),
+    )
+    assert "<1><d:switch><full><go>" in render_prompt(link(home(None, *more), "tea kettle on"))
+    assert "<1><d:switch><full><go>" in render_prompt(link(home(None, *more), "mist maker on"))
+
+
 def test_any_text_can_be_linked() -> None:
     rng = random.Random(7)
     words = "the kitchen lamp 5 % <1> blinds and ’ to — half an hour é 日本 one point 3".split(" ")
