@@ -4,5 +4,7 @@ import os
 
 
 def usable_cores() -> int:
-    """Cores that this process may use: its affinity, which containers and `taskset` narrow."""
-    return max(1, len(os.sched_getaffinity(0)))
+    """Cores that this process may use; containers and `taskset` narrow its affinity, on Linux."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1

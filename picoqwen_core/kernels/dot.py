@@ -13,9 +13,9 @@ from picoqwen_core.kernels.isa import ISA
 I8, I16, I32 = (ir.IntType(bits) for bits in (8, 16, 32))
 
 
-def emit_dot4(builder, accumulator, weights, values, lanes):
+def emit_dot4(builder, accumulator, weights, values, lanes, isa=ISA.name):
     """accumulator (lanes x i32) + dot products of 4 bytes each; emits LLVM code, returns the value."""
-    return _EMITTERS[ISA.name](builder, accumulator, weights, values, lanes)
+    return _EMITTERS[isa](builder, accumulator, weights, values, lanes)
 
 
 def _call(builder, name, result, args):
@@ -48,14 +48,23 @@ def _sdot(builder, accumulator, weights, values, lanes):
     )
 
 
-def _plain(builder, accumulator, weights, values, lanes):
-    """Any CPU: widen, multiply, and add the four products of each lane."""
-    wide = ir.VectorType(I32, 4 * lanes)
-    products = builder.mul(builder.sext(weights, wide), builder.sext(values, wide))
-    for offset in range(4):
-        every_fourth = ir.Constant(ir.VectorType(I32, lanes), [4 * lane + offset for lane in range(lanes)])
-        accumulator = builder.add(accumulator, builder.shuffle_vector(products, products, every_fourth))
-    return accumulator
+def _pairwise(builder, accumulator, weights, values, lanes):
+    """Any CPU: multiply as 16 bits, where two products of |w| <= 128 and |v| <= 127 fit; then add halves.
+
+    Plain LLVM code, which becomes smull, addp and ssra on Arm without the dot product instruction.
+    """
+    words = ir.VectorType(I16, 4 * lanes)
+    products = builder.mul(builder.sext(weights, words), builder.sext(values, words))
+    pairs = builder.add(_every_second(builder, products, 0), _every_second(builder, products, 1))
+    both = builder.bitcast(pairs, accumulator.type)
+    sixteen = ir.Constant(accumulator.type, [16] * lanes)
+    low = builder.ashr(builder.shl(both, sixteen), sixteen)
+    return builder.add(builder.add(accumulator, low), builder.ashr(both, sixteen))
+
+
+def _every_second(builder, value, first):
+    indices = ir.Constant(ir.VectorType(I32, value.type.count // 2), list(range(first, value.type.count, 2)))
+    return builder.shuffle_vector(value, value, indices)
 
 
 _EMITTERS = {
@@ -63,5 +72,5 @@ _EMITTERS = {
     "avx_vnni": _vpdpbusd,
     "avx2": _maddubs,
     "neon_dotprod": _sdot,
-    "generic": _plain,
+    "generic": _pairwise,
 }

@@ -1,9 +1,10 @@
 """Which instruction set the kernels are compiled for, chosen once when they are first imported.
 
-`PICOQWEN_ISA` forces another one than the host's best, to test it; every choice has its own kernel cache,
+`PICOQWEN_ISA` forces another one than the host's best, to test it. Every choice has its own kernel cache,
 because Numba's cache does not know about it.
 """
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ class Isa:
     needs: tuple[str, ...]
 
 
-# From the most to the least capable. "generic" compiles everywhere.
+# From the most to the least capable. "generic" compiles everywhere, on Arm to NEON without the dot product.
 ISAS = (
     Isa("avx512_vnni", 8, 16, True, ("avx512vnni", "avx512vl", "avx512bw", "f16c")),
     Isa("avx_vnni", 8, 8, True, ("avxvnni", "f16c")),
@@ -42,16 +43,39 @@ def supported(features: dict[str, bool]) -> list[str]:
     return [isa.name for isa in ISAS if all(features.get(need, False) for need in isa.needs)]
 
 
-def select(forced: str | None = None) -> Isa:
-    """The forced instruction set, or the host's best. Raises ValueError for one the host lacks."""
-    usable = supported(dict(llvm.get_host_cpu_features()))
+def host_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, bool]:
+    """LLVM's view of this CPU, with what Linux knows of Arm's dot product, which LLVM does not ask for."""
+    features = dict(llvm.get_host_cpu_features())
+    if features.get("neon") and cpuinfo.exists() and "asimddp" in cpuinfo.read_text().split():
+        features["dotprod"] = True
+    return features
+
+
+def select(features: dict[str, bool], forced: str | None = None) -> Isa:
+    """The forced instruction set, or the best of a CPU. Raises ValueError for one that the CPU lacks."""
+    usable = supported(features)
     name = forced or usable[0]
     if name not in usable:
         raise ValueError(f"PICOQWEN_ISA={name!r} cannot run here; this CPU has {', '.join(usable)}")
     return next(isa for isa in ISAS if isa.name == name)
 
 
-ISA = select(os.environ.get("PICOQWEN_ISA"))
-if os.environ.get("PICOQWEN_ISA"):
+def cache_folder(name: str, sources: Path) -> Path:
+    """Where the kernels of a folder, compiled for an instruction set, belong.
+
+    Numba looks only at a kernel's own file to see whether it has changed, but puts the kernels that it calls
+    into it; so the folder is named after all of them.
+    """
     base = Path(config.CACHE_DIR) if config.CACHE_DIR else Path.home() / ".cache" / "picoqwen" / "numba"
-    config.CACHE_DIR = str(base / ISA.name)
+    digest = hashlib.sha256()
+    for source in sorted(sources.glob("*.py")):
+        digest.update(source.read_bytes())
+    return base / f"{name}-{digest.hexdigest()[:16]}"
+
+
+_FEATURES = host_features()
+ISA = select(_FEATURES, os.environ.get("PICOQWEN_ISA"))
+if ISA.name == "neon_dotprod" and config.CPU_FEATURES is None:
+    # Numba would compile for what LLVM found, where the instruction may be missing.
+    config.CPU_FEATURES = ",".join(f"{'+' if has else '-'}{name}" for name, has in _FEATURES.items())
+config.CACHE_DIR = str(cache_folder(ISA.name, Path(__file__).parent))

@@ -6,20 +6,19 @@ GROUP = 32
 
 
 def quantize_row(x):
-    """int8 quants (cols,), float32 scales (cols/32,), int32 sums (cols/32,) of a float32 row."""
+    """int8 quants (cols,) and float32 scales (cols/32,) of a float32 row."""
     groups = x.reshape(-1, GROUP)
     largest = np.abs(groups).max(axis=1)
     scales = (largest / np.float32(127)).astype(np.float32)
     inverse = np.where(largest > 0, np.float32(127) / np.where(largest > 0, largest, 1), 0).astype(np.float32)
-    quants = np.rint(groups * inverse[:, None]).astype(np.int8)
-    return quants.reshape(-1), scales, quants.sum(axis=1, dtype=np.int32)
+    return np.rint(groups * inverse[:, None]).astype(np.int8).reshape(-1), scales
 
 
 def matmul_quantized(weights, x):
     """x . weights^T with x first quantized to int8 in groups; weights: dequantized float32 (rows, cols)."""
     rows = []
     for row in x:
-        quants, scales, _ = quantize_row(row)
+        quants, scales = quantize_row(row)
         rows.append((quants.reshape(-1, GROUP) * scales[:, None]).reshape(-1))
     return np.stack(rows).astype(np.float64) @ weights.astype(np.float64).T
 

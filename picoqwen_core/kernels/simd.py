@@ -2,6 +2,7 @@
 
 A vector is an LLVM vector in a register. Memory is addressed by integers (an array's address plus a byte
 offset), so that kernels read memory-mapped blocks of any layout in place; loads and stores are unaligned.
+Kernels that know only integers and vectors also compile several times faster than kernels on arrays.
 `vector_ops(lanes)` makes the operations for one width; the dot product itself comes from dot.py.
 """
 
@@ -85,6 +86,16 @@ def _float_math(builder, name, value_type, args):
     return builder.call(function, args)
 
 
+def _fold(builder, value, width, combine):
+    """One scalar from all lanes, by halves."""
+    while width > 1:
+        width //= 2
+        low = ir.Constant(ir.VectorType(I32, width), list(range(width)))
+        high = ir.Constant(ir.VectorType(I32, width), list(range(width, 2 * width)))
+        value = combine(builder.shuffle_vector(value, value, low), builder.shuffle_vector(value, value, high))
+    return builder.extract_element(value, I32(0))
+
+
 def vector_ops(lanes):
     """The operations on vectors of `lanes` 32-bit lanes, and of 4 x lanes bytes."""
     f32v, i32v, i8v = Vector("f32", lanes), Vector("i32", lanes), Vector("i8", 4 * lanes)
@@ -103,6 +114,15 @@ def vector_ops(lanes):
     def splat_f32(builder, scalar):
         return splat(builder, scalar, lanes)
 
+    @operation(i32v)
+    def zero_i32(builder):
+        return cgutils.get_null_value(i32v.llvm)
+
+    @operation(i8v, types.int32)
+    def splat_i8(builder, scalar):
+        """The low byte of a number in every byte."""
+        return splat(builder, builder.trunc(scalar, I8), 4 * lanes)
+
     @operation(i32v, address)
     def load_i32(builder, at):
         return load_at(builder, at, i32v.llvm)
@@ -116,10 +136,35 @@ def vector_ops(lanes):
         return builder.fpext(load_at(builder, at, half_v), f32v.llvm)
 
     @operation(f32v, address)
+    def broadcast_f16(builder, at):
+        """The float16 at an address in every lane."""
+        # Converted as a vector: LLVM would build a scalar in a register that another value still needs.
+        return builder.fpext(splat(builder, load_at(builder, at, F16), lanes), f32v.llvm)
+
+    @operation(f32v, address)
     def load_bf16(builder, at):
         bits = builder.zext(load_at(builder, at, i16_v), i32v.llvm)
         shifted = builder.shl(bits, ir.Constant(i32v.llvm, [16] * lanes))
         return builder.bitcast(shifted, f32v.llvm)
+
+    @operation(f32v, address)
+    def broadcast_f32(builder, at):
+        """The float32 at an address in every lane."""
+        return splat(builder, load_at(builder, at, F32), lanes)
+
+    @operation(f32v, address)
+    def load_i8_as_f32(builder, at):
+        return builder.sitofp(load_at(builder, at, ir.VectorType(I8, lanes)), f32v.llvm)
+
+    @operation(types.void, address, i32v)
+    def store_i32(builder, at, value):
+        store_at(builder, at, value)
+
+    @operation(types.void, address, f32v)
+    def store_rounded_i8(builder, at, value):
+        """Round to the nearest integer and store as bytes; the values must fit."""
+        whole = builder.fptosi(_float_math(builder, "rint", f32v.llvm, [value]), i32v.llvm)
+        store_at(builder, at, builder.trunc(whole, ir.VectorType(I8, lanes)))
 
     @operation(types.void, address, f32v)
     def store_f32(builder, at, value):
@@ -155,30 +200,71 @@ def vector_ops(lanes):
     def add(builder, a, b):
         return builder.fadd(a, b)
 
+    @operation(i32v, i32v, i32v)
+    def add_i32(builder, a, b):
+        return builder.add(a, b)
+
+    @operation(i32v, i32v, i32v)
+    def sub_i32(builder, a, b):
+        return builder.sub(a, b)
+
+    @operation(f32v, f32v, f32v)
+    def sub(builder, a, b):
+        return builder.fsub(a, b)
+
+    @operation(f32v, f32v, f32v)
+    def div(builder, a, b):
+        return builder.fdiv(a, b)
+
+    @operation(f32v, f32v, f32v)
+    def larger(builder, a, b):
+        return builder.select(builder.fcmp_ordered(">", a, b), a, b)
+
+    @operation(f32v, f32v, f32v)
+    def smaller(builder, a, b):
+        return builder.select(builder.fcmp_ordered("<", a, b), a, b)
+
+    @operation(f32v, f32v)
+    def magnitude(builder, value):
+        return _float_math(builder, "fabs", f32v.llvm, [value])
+
+    @operation(f32v, f32v)
+    def rint(builder, value):
+        return _float_math(builder, "rint", f32v.llvm, [value])
+
+    @operation(f32v, f32v)
+    def power_of_two(builder, exponent):
+        """2 to a whole number in -126..127, by writing it into the exponent's bits."""
+        biased = builder.add(builder.fptosi(exponent, i32v.llvm), ir.Constant(i32v.llvm, [127] * lanes))
+        return builder.bitcast(builder.shl(biased, ir.Constant(i32v.llvm, [23] * lanes)), f32v.llvm)
+
     @operation(f32v, f32v, f32v, f32v)
     def fma(builder, a, b, c):
         return _float_math(builder, "fma", f32v.llvm, [a, b, c])
 
     @operation(types.float32, f32v)
     def hsum(builder, value):
-        width = lanes
-        while width > 1:
-            width //= 2
-            low = ir.Constant(ir.VectorType(I32, width), list(range(width)))
-            high = ir.Constant(ir.VectorType(I32, width), list(range(width, 2 * width)))
-            value = builder.fadd(
-                builder.shuffle_vector(value, value, low), builder.shuffle_vector(value, value, high)
-            )
-        return builder.extract_element(value, I32(0))
+        return _fold(builder, value, lanes, builder.fadd)
+
+    @operation(types.int32, i32v)
+    def hsum_i32(builder, value):
+        return _fold(builder, value, lanes, builder.add)
+
+    @operation(types.float32, f32v)
+    def hmax(builder, value):
+        return _fold(
+            builder, value, lanes, lambda a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b)
+        )
 
     named = {name: value for name, value in locals().items() if callable(value)}
     return SimpleNamespace(lanes=lanes, **named)
 
 
-def nibble_loader(lanes, part):
+def nibble_loader(lanes, part, offset):
     """Unpacks a Q4_0 block's 16 bytes: elements 0..15 are low nibbles, 16..31 high ones.
 
-    With 8 lanes the whole block of 32; with 4 lanes its first (part 0) or second (part 1) half.
+    With 8 lanes the whole block of 32; with 4 lanes its first (part 0) or second (part 1) half. `offset` is
+    added to each nibble.
     """
     i8v = Vector("i8", 4 * lanes)
     bytes16 = ir.VectorType(I8, 16)
@@ -189,16 +275,39 @@ def nibble_loader(lanes, part):
         low = builder.and_(packed, ir.Constant(bytes16, [15] * 16))
         high = builder.lshr(packed, ir.Constant(bytes16, [4] * 16))
         if lanes == 4:
-            return (low, high)[part]
-        return builder.shuffle_vector(low, high, ir.Constant(ir.VectorType(I32, 32), list(range(32))))
+            nibbles = (low, high)[part]
+        else:
+            nibbles = builder.shuffle_vector(low, high, ir.Constant(ir.VectorType(I32, 32), list(range(32))))
+        return builder.add(nibbles, ir.Constant(i8v.llvm, [offset] * (4 * lanes)))
 
     return load_nibbles
+
+
+@operation(types.void, types.int64)
+def prefetch(builder, at):
+    """Ask for the cache line at an address that will be read soon; any address may be given."""
+    pointer = builder.inttoptr(at, I8.as_pointer())
+    signature = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
+    function = cgutils.get_or_insert_function(builder.module, signature, "llvm.prefetch.p0")
+    builder.call(function, [pointer, I32(0), I32(3), I32(1)])
 
 
 @operation(types.float32, types.int64)
 def load_half(builder, at):
     """One float16 as float32."""
     return builder.fpext(load_at(builder, at, F16), F32)
+
+
+@operation(types.float32, types.int64)
+def load_scalar(builder, at):
+    """One float32."""
+    return load_at(builder, at, F32)
+
+
+@operation(types.int32, types.int64)
+def load_u8(builder, at):
+    """One unsigned byte."""
+    return builder.zext(load_at(builder, at, I8), I32)
 
 
 @operation(types.uint32, types.int64)
@@ -210,6 +319,18 @@ def load_u32(builder, at):
 @operation(types.void, types.int64, types.uint32)
 def store_u32(builder, at, value):
     """Four bytes."""
+    store_at(builder, at, value)
+
+
+@operation(types.int32, types.int64)
+def load_i32(builder, at):
+    """One int32."""
+    return load_at(builder, at, I32)
+
+
+@operation(types.void, types.int64, types.int32)
+def store_i32(builder, at, value):
+    """One int32."""
     store_at(builder, at, value)
 
 

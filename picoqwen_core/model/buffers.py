@@ -1,70 +1,51 @@
-"""Scratch memory of a forward pass, and the small float32 weights, as named tuples that Numba can read."""
+"""Scratch memory of a forward pass and RoPE tables: the arrays, and their addresses for the kernels."""
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from picoqwen_core.kernels.products import GROUP, PANEL_ROWS
+from picoqwen_core.kernels.forward import Memory
+from picoqwen_core.kernels.matmul import scratch_bytes
+from picoqwen_core.kernels.quantize import GROUP
 from picoqwen_core.model.config import Qwen3Config
 
 Floats = NDArray[np.float32]
+SCORE_ROWS = 4
 
 
-class Norms(NamedTuple):
-    """Norm weights by layer, RoPE tables (context, head_dim / 2), and eps as an array of one."""
+@dataclass(frozen=True, slots=True)
+class Buffers:
+    """Activations of up to `tokens` tokens and each thread's scratch; `memory` says where they are."""
 
-    attention: Floats
-    ffn: Floats
-    q: Floats
-    k: Floats
-    output: Floats
-    cos: Floats
-    sin: Floats
-    eps: Floats
+    tokens: int
+    positions: int
+    memory: Memory
+    arrays: tuple[NDArray[Any], ...]
 
 
-class Buffers(NamedTuple):
-    """Activations of up to `tokens` tokens, and each thread's scratch."""
-
-    x: Floats  # (tokens, hidden)
-    h: Floats  # (tokens, hidden)
-    q: Floats  # (tokens, n_heads * head_dim)
-    k: Floats  # (tokens, n_kv_heads * head_dim)
-    v: Floats  # (tokens, n_kv_heads * head_dim)
-    attended: Floats  # (tokens, n_heads * head_dim)
-    gate: Floats  # (tokens, intermediate)
-    up: Floats  # (tokens, intermediate)
-    quants: NDArray[np.int8]  # (tokens, widest)
-    scales: Floats  # (tokens, widest / 32)
-    sums: NDArray[np.int32]  # (tokens, widest / 32)
-    scores: Floats  # (threads, capacity)
-    panels: NDArray[np.uint8]  # (threads, bytes of a packed panel of the widest matrix)
-
-
-def make_buffers(config: Qwen3Config, tokens: int, threads: int, capacity: int) -> Buffers:
-    """Allocate for passes of up to `tokens` tokens over a cache of `capacity`."""
+def make_buffers(config: Qwen3Config, tokens: int, threads: int, positions: int) -> Buffers:
+    """Allocate for passes of up to `tokens` tokens over a cache of `positions`."""
     query, kv = config.n_heads * config.head_dim, config.n_kv_heads * config.head_dim
     widest = max(config.hidden_size, config.intermediate_size, query)
-
-    def rows(columns: int, dtype: Any = np.float32) -> NDArray[Any]:
-        return np.zeros((tokens, columns), dtype)
-
-    return Buffers(
-        x=rows(config.hidden_size),
-        h=rows(config.hidden_size),
-        q=rows(query),
-        k=rows(kv),
-        v=rows(kv),
-        attended=rows(query),
-        gate=rows(config.intermediate_size),
-        up=rows(config.intermediate_size),
-        quants=rows(widest, np.int8),
-        scales=rows(widest // GROUP),
-        sums=rows(widest // GROUP, np.int32),
-        scores=np.zeros((threads, capacity), np.float32),
-        panels=np.zeros((threads, PANEL_ROWS * widest + 4 * PANEL_ROWS * (widest // GROUP)), np.uint8),
-    )
+    panel_bytes = scratch_bytes(widest)
+    arrays: dict[str, NDArray[Any]] = {
+        "x": np.zeros((tokens, config.hidden_size), np.float32),
+        "h": np.zeros((tokens, config.hidden_size), np.float32),
+        "qkv": np.zeros((tokens, query + 2 * kv), np.float32),
+        "attended": np.zeros((tokens, query), np.float32),
+        "gate": np.zeros((tokens, config.intermediate_size), np.float32),
+        "up": np.zeros((tokens, config.intermediate_size), np.float32),
+        "quants": np.zeros((tokens, widest), np.int8),
+        "scales": np.zeros((tokens, widest // GROUP), np.float32),
+        "corrections": np.zeros((tokens, widest // 4), np.int32),
+        "totals": np.zeros((tokens, widest // GROUP), np.int32),
+        "scores": np.zeros((threads, SCORE_ROWS, positions), np.float32),
+        "panels": np.zeros((threads, panel_bytes), np.uint8),
+    }
+    memory = Memory(**{name: array.ctypes.data for name, array in arrays.items()}, panel_bytes=panel_bytes)
+    return Buffers(tokens, positions, memory, tuple(arrays.values()))
 
 
 def rope_tables(config: Qwen3Config, positions: int) -> tuple[Floats, Floats]:

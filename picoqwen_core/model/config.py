@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -44,25 +45,38 @@ class Qwen3Config:
         architecture = metadata.get("general.architecture")
         if architecture != "qwen3":
             raise CheckpointError(f"the model's architecture is {architecture!r}; only 'qwen3' is supported")
+        scaling = metadata.get("qwen3.rope.scaling.type", "none")
+        if scaling != "none":
+            raise CheckpointError(f"RoPE scaling {scaling!r} is not supported")
         hidden = _size(metadata, "embedding_length")
         heads = _size(metadata, "attention.head_count")
-        key_length = metadata.get("qwen3.attention.key_length", hidden // heads)
+        head_dim = _size(metadata, "attention.key_length", hidden // heads)
+        value_length = _size(metadata, "attention.value_length", head_dim)
+        if value_length != head_dim:
+            raise CheckpointError(f"values of length {value_length} beside keys of {head_dim}: not Qwen3")
         return cls(
             vocab_size=vocab_size,
             hidden_size=hidden,
             n_layers=_size(metadata, "block_count"),
             n_heads=heads,
             n_kv_heads=_size(metadata, "attention.head_count_kv", heads),
-            head_dim=key_length,
+            head_dim=head_dim,
             intermediate_size=_size(metadata, "feed_forward_length"),
             context_length=_size(metadata, "context_length"),
-            rms_eps=float(metadata.get("qwen3.attention.layer_norm_rms_epsilon", _DEFAULT_EPS)),
-            rope_theta=float(metadata.get("qwen3.rope.freq_base", _DEFAULT_THETA)),
+            rms_eps=_positive(metadata, "attention.layer_norm_rms_epsilon", _DEFAULT_EPS),
+            rope_theta=_positive(metadata, "rope.freq_base", _DEFAULT_THETA),
         )
 
 
 def _size(metadata: Mapping[str, Any], key: str, default: int | None = None) -> int:
     value = metadata.get(f"qwen3.{key}", default)
-    if not isinstance(value, int) or not 0 < value < _MAX_SIZE:
-        raise CheckpointError(f"metadata qwen3.{key} is {value!r}; a positive number is needed")
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < _MAX_SIZE:
+        raise CheckpointError(f"metadata qwen3.{key} is {value!r}; a positive whole number is needed")
     return value
+
+
+def _positive(metadata: Mapping[str, Any], key: str, default: float) -> float:
+    value = metadata.get(f"qwen3.{key}", default)
+    if not isinstance(value, int | float) or not (math.isfinite(value) and value > 0):
+        raise CheckpointError(f"metadata qwen3.{key} is {value!r}; a positive number is needed")
+    return float(value)

@@ -3,21 +3,27 @@
 import numpy as np
 
 from picoqwen_core.errors import ContextLengthExceeded
+from picoqwen_core.kernels.attention import BLOCK, P
+from picoqwen_core.kernels.forward import Cache
 from picoqwen_core.model.config import Qwen3Config
 
 
 class KVCache:
-    """float32 keys (after norm and RoPE) and values, each (n_layers, n_kv_heads, capacity, head_dim).
+    """float32 keys (after norm and RoPE) and values of up to `capacity` tokens; `length` are in it.
 
-    `length` counts the tokens in it. Memory is only touched as tokens come in.
+    Laid out as the attention kernel reads them (kernels.attention): keys (n_layers, n_kv_heads,
+    positions / P, head_dim, P), values (n_layers, n_kv_heads, head_dim / 2P, positions, 2P), where positions
+    is the capacity rounded up. The system gives memory only as tokens come in.
     """
 
     def __init__(self, config: Qwen3Config, capacity: int) -> None:
-        shape = (config.n_layers, config.n_kv_heads, capacity, config.head_dim)
-        self.keys = np.zeros(shape, np.float32)
-        self.values = np.zeros(shape, np.float32)
         self.capacity = capacity
         self.length = 0
+        self.positions = -(-capacity // BLOCK) * BLOCK
+        heads = (config.n_layers, config.n_kv_heads)
+        self.keys = np.zeros((*heads, self.positions // P, config.head_dim, P), np.float32)
+        self.values = np.zeros((*heads, config.head_dim // BLOCK, self.positions, BLOCK), np.float32)
+        self.addresses = Cache(self.keys.ctypes.data, self.values.ctypes.data, self.positions)
 
     def truncate(self, length: int) -> None:
         """Forget all but the first `length` tokens."""

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from picoqwen_core.errors import CheckpointError, ContextLengthExceeded, RequestError
-from picoqwen_core.kernels import reference
 from picoqwen_core.loaders.gguf import open_gguf
 from picoqwen_core.model.qwen3 import Qwen3
 from tests.factories import write_tiny_gguf
@@ -119,24 +118,3 @@ def test_another_architecture_is_refused_by_name(tmp_path: Path) -> None:
     path = write_tiny_gguf(tmp_path / "m.gguf", metadata={"general.architecture": "llama"})
     with pytest.raises(CheckpointError, match="llama"):
         Qwen3.from_checkpoint(open_gguf(path))
-
-
-def test_attention_norm_rope_and_swiglu_equal_their_twins() -> None:
-    from picoqwen_core.kernels.attention import attend
-    from picoqwen_core.kernels.elementwise import rmsnorm, rope, swiglu
-
-    rng = np.random.default_rng(3)
-    x, weight = rng.standard_normal((2, 96)).astype(np.float32)
-    out = np.empty_like(x)
-    rmsnorm(out, x, weight, 1e-6)
-    np.testing.assert_allclose(out, reference.rmsnorm(x, weight, 1e-6), rtol=1e-5, atol=1e-6)
-    cos, sin = rng.standard_normal((2, 48)).astype(np.float32)
-    rotated = x.copy()
-    rope(rotated, cos, sin)
-    np.testing.assert_allclose(rotated, reference.rope(x, cos, sin), rtol=1e-5, atol=1e-5)
-    gate = x.copy()
-    swiglu(gate, weight)
-    np.testing.assert_allclose(gate, reference.swiglu(x, weight), rtol=1e-5, atol=1e-6)
-    keys, values = rng.standard_normal((2, 50, 96)).astype(np.float32)
-    attend(x, keys, values, 37, np.empty(50, np.float32), out)
-    np.testing.assert_allclose(out, reference.attend(x, keys[:37], values[:37]), rtol=1e-4, atol=1e-5)
