@@ -78,6 +78,8 @@ def random_model(format_name: str) -> Path:
 def _metadata() -> dict[str, Any]:
     return {
         "general.architecture": "qwen3",
+        "tokenizer.ggml.model": "no_vocab",
+        "qwen3.vocab_size": VOCABULARY,
         "qwen3.context_length": 4096,
         "qwen3.embedding_length": HIDDEN,
         "qwen3.block_count": LAYERS,

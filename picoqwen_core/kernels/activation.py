@@ -6,7 +6,7 @@ from picoqwen_core.kernels.compiled import kernel
 from picoqwen_core.kernels.isa import ISA
 from picoqwen_core.kernels.simd import vector_ops
 
-_W, LANES = vector_ops(ISA.wide_lanes), ISA.wide_lanes
+_W, LANES = vector_ops(ISA.lanes), ISA.lanes
 _load, _store, _fma, _mul, _add, _div = _W.load_f32, _W.store_f32, _W.fma, _W.mul, _W.add, _W.div
 _sub, _zero, _splat, _rint = _W.sub, _W.zero_f32, _W.splat_f32, _W.rint
 _larger, _smaller, _power_of_two = _W.larger, _W.smaller, _W.power_of_two

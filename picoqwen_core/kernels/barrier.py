@@ -14,12 +14,11 @@ _sched_yield = types.ExternalFunction("sched_yield", types.int32())
 def wait(threads, sync):
     """Return once all `threads` have come here.
 
-    sync: int64 (16,): [0] counts arrivals and [8] rounds, a cache line apart.
+    sync: address of int64 (16,): [0] counts arrivals and [8] rounds, a cache line apart.
     """
     if threads == 1:
         return
-    arrivals = sync.ctypes.data
-    rounds = arrivals + 64
+    arrivals, rounds = sync, sync + 64
     seen = atomic_load(rounds)
     if atomic_add(arrivals, np.int64(1)) == threads - 1:
         atomic_add(arrivals, np.int64(-threads))

@@ -2,7 +2,8 @@
 
 emit_dot4 adds to each 32-bit lane of the accumulator the sum of four products weight x value. Values are
 signed bytes. Weights are unsigned where `ISA.unsigned_weights` (the VNNI instructions want them so), else
-signed. See kernels.isa for the choice.
+signed. emit_small_dot4 is for weights of 0 to 63, which are the same signed or not; AVX2 saves two
+instructions with them. See kernels.isa for the choice.
 """
 
 from llvmlite import ir
@@ -18,6 +19,12 @@ def emit_dot4(builder, accumulator, weights, values, lanes, isa=ISA.name):
     return _EMITTERS[isa](builder, accumulator, weights, values, lanes)
 
 
+def emit_small_dot4(builder, accumulator, weights, values, lanes, isa=ISA.name):
+    """The same for weights of 0 to 63."""
+    emit = _maddubs_small if isa == "avx2" else _EMITTERS[isa]
+    return emit(builder, accumulator, weights, values, lanes)
+
+
 def _call(builder, name, result, args):
     function_type = ir.FunctionType(result, [arg.type for arg in args])
     return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), args)
@@ -31,11 +38,17 @@ def _vpdpbusd(builder, accumulator, weights, values, lanes):
 
 def _maddubs(builder, accumulator, weights, values, lanes):
     """AVX2: |w| x sign(v, w) cannot overflow the 16-bit sums, since |w| <= 128 and |v| <= 127."""
-    bytes32, words16 = ir.VectorType(I8, 32), ir.VectorType(I16, 16)
+    bytes32 = ir.VectorType(I8, 32)
     flag = ir.Constant(ir.IntType(1), 0)
     magnitude = _call(builder, "llvm.abs.v32i8", bytes32, [weights, flag])
     signed = _call(builder, "llvm.x86.avx2.psign.b", bytes32, [values, weights])
-    pairs = _call(builder, "llvm.x86.avx2.pmadd.ub.sw", words16, [magnitude, signed])
+    return _maddubs_small(builder, accumulator, magnitude, signed, lanes)
+
+
+def _maddubs_small(builder, accumulator, weights, values, lanes):
+    """AVX2, weights that need no sign."""
+    words16 = ir.VectorType(I16, 16)
+    pairs = _call(builder, "llvm.x86.avx2.pmadd.ub.sw", words16, [weights, values])
     ones = ir.Constant(words16, [1] * 16)
     quads = _call(builder, "llvm.x86.avx2.pmadd.wd", accumulator.type, [pairs, ones])
     return builder.add(accumulator, quads)

@@ -1,29 +1,38 @@
 """A whole forward pass as one compiled function, run by every thread on its share of each step.
 
 Calling a product from Python costs as much as the product in a small model, so Python is left once per pass.
-Steps that need the others' results are separated by a barrier.
+Steps that need the others' results are separated by a barrier. A pass reads tokens of any number of
+sequences.
 """
 
 from typing import NamedTuple
 
+from picoqwen_core.kernels import attention_job
 from picoqwen_core.kernels.activation import swiglu
-from picoqwen_core.kernels.attention import attend, store_key_value
+from picoqwen_core.kernels.attention_job import fill
 from picoqwen_core.kernels.barrier import wait
+from picoqwen_core.kernels.code import call
 from picoqwen_core.kernels.compiled import kernel
-from picoqwen_core.kernels.gemv import dequantize_row, row_bytes
-from picoqwen_core.kernels.matmul import ADDRESS, COLS, KIND, Activations, matmul
+from picoqwen_core.kernels.matmul import MIN_PANEL_TOKENS, embed, matmul
+from picoqwen_core.kernels.matrix import COLUMNS, column
 from picoqwen_core.kernels.norm import accumulate, clear, rmsnorm
-from picoqwen_core.kernels.quantize import GROUP, quantize_row
+from picoqwen_core.kernels.quantize import activations_at, quantize_row, row_of
 from picoqwen_core.kernels.rope import rope
 
 # Rows of the weight table: one matrix each, per layer, then the embedding and the head.
 Q, K, V, OUTPUT, GATE, UP, DOWN, PER_LAYER = range(8)
-# Tokens of one head that a thread takes at a time: with two heads a group, their queries fill two quads.
+# Columns of the table of sequences: addresses of keys and values, positions that they have room for, bytes of
+# one head's keys (and of its values), and the code of the cache's kind (kernels.code).
+KEYS, VALUES, CAPACITY, HEAD_BYTES, STORE_CODE, ATTEND_CODE, SEQUENCE_COLUMNS = range(7)
+# Columns of the table of blocks: the sequence, the first token and the number of tokens. Attention takes a
+# block of tokens and one key-value head at a time.
+BLOCK_SEQUENCE, BLOCK_FIRST, BLOCK_TOKENS, BLOCK_COLUMNS = range(4)
+# With two heads a group, the queries of so many tokens fill two quads.
 ATTENTION_TOKENS = 4
 
 
 class Shape(NamedTuple):
-    """A model's sizes."""
+    """A model's sizes; those in columns are rounded up, as the rows of its matrices are."""
 
     n_layers: int
     hidden: int
@@ -32,6 +41,9 @@ class Shape(NamedTuple):
     head_dim: int
     ffn: int
     vocab: int
+    hidden_columns: int
+    query_columns: int
+    ffn_columns: int
     eps: float
 
 
@@ -50,180 +62,194 @@ class Norms(NamedTuple):
 class Memory(NamedTuple):
     """Addresses of a pass's scratch: float32 rows, one for each token, and each thread's own."""
 
-    x: int  # hidden
-    h: int  # hidden; the normalised input of a block, then its output, before that is added to x
+    x: int  # hidden_columns
+    h: int  # hidden_columns; the normalised input of a block, then its output, before that is added to x
     qkv: int  # (n_heads + 2 n_kv_heads) x head_dim
-    attended: int  # n_heads x head_dim
-    gate: int  # ffn
-    up: int  # ffn
-    quants: int  # the widest row, int8
-    scales: int  # the widest row / 32
-    corrections: int  # the widest row / 4, int32
-    totals: int  # the widest row / 32, int32
-    scores: int  # 4 x capacity, for each thread
-    panels: int  # panel_bytes, for each thread
-    panel_bytes: int
+    attended: int  # query_columns
+    gate: int  # ffn_columns
+    up: int  # ffn_columns
+    last: int  # hidden_columns; what the head reads
+    # Activations (kernels.quantize) as seven int64 whose floats are h, attended, gate and last.
+    h_input: int
+    attended_input: int
+    gate_input: int
+    last_input: int
+    scores: int  # 8 x capacity, for each thread
+    score_bytes: int
+    scratch: int  # for each thread
+    scratch_bytes: int
+    jobs: int  # an attention_job for each thread
+    records: int  # whether there are rows that fill no panel (kernels.matmul)
 
 
-class Cache(NamedTuple):
-    """Addresses of the KV cache's keys and values, laid out as kernels.attention wants; its capacity."""
+class Pass(NamedTuple):
+    """What is read: addresses of int64 for each token, of tables, and of where logits go.
 
-    keys: int
-    values: int
-    capacity: int
+    ids, owners (rows of `sequences`), positions: of each token. blocks, sequences: tables, see above. wanted:
+    the tokens whose logits are wanted, into float32 (n_wanted, vocab) at `logits`.
+    """
+
+    tokens: int
+    ids: int
+    owners: int
+    positions: int
+    blocks: int
+    n_blocks: int
+    sequences: int
+    wanted: int
+    n_wanted: int
+    logits: int
 
 
 @kernel
-def _quantize(t, cols, x, m):
-    """Quantize row t of the matrix at address x (tokens, cols) into the scratch."""
-    groups = cols // GROUP
-    quantize_row(
-        x + 4 * t * cols,
-        cols,
-        m.quants + t * cols,
-        m.scales + 4 * t * groups,
-        m.corrections + t * cols,
-        m.totals + 4 * t * groups,
-    )
+def _matrix(weights, layer, part):
+    return weights + 8 * COLUMNS * (layer * PER_LAYER + part)
 
 
 @kernel
-def _normalise(thread, threads, first, last, weight, s, m):
-    """x += h, then h = rmsnorm(x), and quantized, for this thread's rows of first..last."""
-    for t in range(first + thread, last, threads):
-        x, h = m.x + 4 * t * s.hidden, m.h + 4 * t * s.hidden
+def _quantize(t, cols, source, target, tokens, m):
+    """Quantize row t of `source` into the Activations at `target`."""
+    a = row_of(activations_at(target), t, cols)
+    quantize_row(source + 4 * t * cols, cols, a, tokens < MIN_PANEL_TOKENS or m.records != 0)
+
+
+@kernel
+def _normalise(thread, threads, tokens, weight, s, m):
+    """x += h, then h = rmsnorm(x), and quantized, for this thread's rows."""
+    for t in range(thread, tokens, threads):
+        x, h = m.x + 4 * t * s.hidden_columns, m.h + 4 * t * s.hidden_columns
         accumulate(x, h, s.hidden)
         rmsnorm(h, x, weight, s.hidden, s.eps)
-        _quantize(t, s.hidden, m.h, m)
+        _quantize(t, s.hidden_columns, m.h, m.h_input, tokens, m)
 
 
 @kernel
-def _rotate_and_store(thread, threads, tokens, start, layer, s, norms, m, cache):
+def _sequence(p, number, index):
+    return column(p.sequences + 8 * SEQUENCE_COLUMNS * number, index)
+
+
+@kernel
+def _rotate_and_store(thread, threads, layer, s, norms, m, p):
     """QK-norm and RoPE; queries stay in the scratch, keys and values go to the cache."""
     head, heads = 4 * s.head_dim, s.n_heads + s.n_kv_heads
     row, half = head * (heads + s.n_kv_heads), s.head_dim // 2
-    for item in range(thread, tokens * heads, threads):
+    job = m.jobs + 8 * attention_job.JOB_COLUMNS * thread
+    fill(job, attention_job.HEAD_DIM, s.head_dim)
+    fill(job, attention_job.SCRATCH, m.scratch + thread * m.scratch_bytes)
+    for item in range(thread, p.tokens * heads, threads):
         t, h = item // heads, item % heads
-        at = m.qkv + t * row + h * head
+        at, position = m.qkv + t * row + h * head, column(p.positions, t)
         norm = (norms.q if h < s.n_heads else norms.k) + layer * head
         rmsnorm(at, at, norm, s.head_dim, s.eps)
-        angles = 4 * half * (start + t)
+        angles = 4 * half * position
         rope(at, norms.cos + angles, norms.sin + angles, half)
         if h >= s.n_heads:
-            first = (layer * s.n_kv_heads + h - s.n_heads) * cache.capacity * head
-            store_key_value(
-                at,
-                at + s.n_kv_heads * head,
-                cache.keys + first,
-                cache.values + first,
-                start + t,
-                cache.capacity,
-                s.head_dim,
-            )
+            owner = column(p.owners, t)
+            first = (layer * s.n_kv_heads + h - s.n_heads) * _sequence(p, owner, HEAD_BYTES)
+            fill(job, attention_job.KEY, at)
+            fill(job, attention_job.VALUE, at + s.n_kv_heads * head)
+            fill(job, attention_job.START, position)
+            fill(job, attention_job.KEYS, _sequence(p, owner, KEYS) + first)
+            fill(job, attention_job.VALUES, _sequence(p, owner, VALUES) + first)
+            fill(job, attention_job.CAPACITY, _sequence(p, owner, CAPACITY))
+            call(_sequence(p, owner, STORE_CODE), job, 0, 0, 0, 0, 0, 0)
 
 
 @kernel
-def _attention(thread, threads, tokens, start, layer, s, m, cache):
+def _attention(thread, threads, layer, s, m, p):
     head, group = 4 * s.head_dim, s.n_heads // s.n_kv_heads
     row = head * (s.n_heads + 2 * s.n_kv_heads)
-    blocks = (tokens + ATTENTION_TOKENS - 1) // ATTENTION_TOKENS
-    for item in range(thread, blocks * s.n_kv_heads, threads):
-        kv, t = item % s.n_kv_heads, item // s.n_kv_heads * ATTENTION_TOKENS
-        first = (layer * s.n_kv_heads + kv) * cache.capacity * head
-        attend(
-            m.qkv + t * row + kv * group * head,
-            row,
-            m.attended + t * s.n_heads * head + kv * group * head,
-            s.n_heads * head,
-            group,
-            min(ATTENTION_TOKENS, tokens - t),
-            start + t,
-            cache.keys + first,
-            cache.values + first,
-            cache.capacity,
-            s.head_dim,
-            m.scores + thread * 16 * cache.capacity,
-        )
+    job = m.jobs + 8 * attention_job.JOB_COLUMNS * thread
+    fill(job, attention_job.QUERY_STRIDE, row)
+    fill(job, attention_job.OUT_STRIDE, 4 * s.query_columns)
+    fill(job, attention_job.GROUP, group)
+    fill(job, attention_job.SCORES, m.scores + thread * m.score_bytes)
+    for item in range(thread, p.n_blocks * s.n_kv_heads, threads):
+        kv, block = item % s.n_kv_heads, p.blocks + 8 * BLOCK_COLUMNS * (item // s.n_kv_heads)
+        owner, t = column(block, BLOCK_SEQUENCE), column(block, BLOCK_FIRST)
+        first = (layer * s.n_kv_heads + kv) * _sequence(p, owner, HEAD_BYTES)
+        fill(job, attention_job.QUERIES, m.qkv + t * row + kv * group * head)
+        fill(job, attention_job.OUT, m.attended + 4 * t * s.query_columns + kv * group * head)
+        fill(job, attention_job.TOKENS, column(block, BLOCK_TOKENS))
+        fill(job, attention_job.START, column(p.positions, t))
+        fill(job, attention_job.KEYS, _sequence(p, owner, KEYS) + first)
+        fill(job, attention_job.VALUES, _sequence(p, owner, VALUES) + first)
+        fill(job, attention_job.CAPACITY, _sequence(p, owner, CAPACITY))
+        call(_sequence(p, owner, ATTEND_CODE), job, 0, 0, 0, 0, 0, 0)
 
 
 @kernel
-def _attention_block(thread, threads, sync, tokens, start, layer, w, s, norms, m, cache):
+def _attention_block(thread, threads, sync, layer, weights, s, norms, m, p):
     """h = attention of h; ends with a barrier."""
-    scratch = m.panels + thread * m.panel_bytes
+    scratch = m.scratch + thread * m.scratch_bytes
     query, kv = s.n_heads * s.head_dim, s.n_kv_heads * s.head_dim
     row = 4 * (query + 2 * kv)
-    h = Activations(m.h, m.quants, m.scales, m.corrections, m.totals)
     for part in range(Q, V + 1):
-        column = 0 if part == Q else query + (part - K) * kv
-        matmul(thread, threads, w[part], tokens, h, scratch, m.qkv + 4 * column, row)
+        out = m.qkv + 4 * (0 if part == Q else query + (part - K) * kv)
+        matmul(thread, threads, _matrix(weights, layer, part), p.tokens, m.h_input, scratch, out, row)
     wait(threads, sync)
-    _rotate_and_store(thread, threads, tokens, start, layer, s, norms, m, cache)
+    _rotate_and_store(thread, threads, layer, s, norms, m, p)
     wait(threads, sync)
-    _attention(thread, threads, tokens, start, layer, s, m, cache)
+    _attention(thread, threads, layer, s, m, p)
     wait(threads, sync)
-    for t in range(thread, tokens, threads):
-        _quantize(t, query, m.attended, m)
+    for t in range(thread, p.tokens, threads):
+        _quantize(t, s.query_columns, m.attended, m.attended_input, p.tokens, m)
     wait(threads, sync)
-    attended = Activations(m.attended, m.quants, m.scales, m.corrections, m.totals)
-    matmul(thread, threads, w[OUTPUT], tokens, attended, scratch, m.h, 4 * s.hidden)
+    output = _matrix(weights, layer, OUTPUT)
+    matmul(thread, threads, output, p.tokens, m.attended_input, scratch, m.h, 4 * s.hidden_columns)
     wait(threads, sync)
 
 
 @kernel
-def _ffn_block(thread, threads, sync, tokens, w, s, m):
+def _ffn_block(thread, threads, sync, layer, weights, s, m, p):
     """h = down(silu(gate(h)) * up(h)); ends with a barrier."""
-    scratch = m.panels + thread * m.panel_bytes
-    h = Activations(m.h, m.quants, m.scales, m.corrections, m.totals)
+    scratch, row = m.scratch + thread * m.scratch_bytes, 4 * s.ffn_columns
     for part in range(GATE, UP + 1):
-        matmul(thread, threads, w[part], tokens, h, scratch, m.gate if part == GATE else m.up, 4 * s.ffn)
+        out = m.gate if part == GATE else m.up
+        matmul(thread, threads, _matrix(weights, layer, part), p.tokens, m.h_input, scratch, out, row)
     wait(threads, sync)
-    for t in range(thread, tokens, threads):
-        at = 4 * t * s.ffn
-        swiglu(m.gate + at, m.up + at, s.ffn)
-        _quantize(t, s.ffn, m.gate, m)
+    for t in range(thread, p.tokens, threads):
+        swiglu(m.gate + t * row, m.up + t * row, s.ffn)
+        _quantize(t, s.ffn_columns, m.gate, m.gate_input, p.tokens, m)
     wait(threads, sync)
-    gated = Activations(m.gate, m.quants, m.scales, m.corrections, m.totals)
-    matmul(thread, threads, w[DOWN], tokens, gated, scratch, m.h, 4 * s.hidden)
+    down = _matrix(weights, layer, DOWN)
+    matmul(thread, threads, down, p.tokens, m.gate_input, scratch, m.h, 4 * s.hidden_columns)
     wait(threads, sync)
 
 
 @kernel
-def forward(thread, threads, sync, ids, start, weights, s, norms, m, cache, logit_rows, logits):
-    """Read tokens and write the logits of the last `logit_rows` of them.
+def _head(thread, threads, sync, weights, s, norms, m, p):
+    """The logits of the wanted tokens."""
+    for i in range(thread, p.n_wanted, threads):
+        t = column(p.wanted, i)
+        x, row = m.x + 4 * t * s.hidden_columns, m.last + 4 * i * s.hidden_columns
+        accumulate(x, m.h + 4 * t * s.hidden_columns, s.hidden)
+        rmsnorm(row, x, norms.output, s.hidden, s.eps)
+        _quantize(i, s.hidden_columns, m.last, m.last_input, p.n_wanted, m)
+    wait(threads, sync)
+    head = _matrix(weights, s.n_layers, 1)
+    scratch = m.scratch + thread * m.scratch_bytes
+    matmul(thread, threads, head, p.n_wanted, m.last_input, scratch, p.logits, 4 * s.vocab)
+    wait(threads, sync)
 
-    thread of threads; sync: int64 (16,) of the barrier; ids: int32 (tokens,); start: position of the first;
-    weights: int64 (n_layers x 7 + 2, 5), the table of kernels.matmul; s, norms, m, cache: Shape, Norms,
-    Memory and Cache; logits: address of float32 (logit_rows, vocab).
+
+@kernel
+def forward(thread, threads, sync, weights, s, norms, m, p):
+    """Read tokens, append them to their caches, and write the logits of those that are wanted.
+
+    thread of threads; sync: address of int64 (16,) of the barrier; weights: address of the table of
+    kernels.matrix, with n_layers x 7 + 2 rows; s, norms, m, p: Shape, Norms, Memory and Pass.
     """
-    tokens = ids.size
-    table = weights[s.n_layers * PER_LAYER :]  # the embedding and the head
-    embedding = table[0]
-    stride = row_bytes(embedding[KIND], embedding[COLS])
-    for t in range(thread, tokens, threads):
-        row = embedding[ADDRESS] + ids[t] * stride
-        dequantize_row(row, embedding[KIND], s.hidden, m.h + 4 * t * s.hidden)
-        clear(m.x + 4 * t * s.hidden, s.hidden)
+    embedding = _matrix(weights, s.n_layers, 0)
+    for t in range(thread, p.tokens, threads):
+        embed(embedding, column(p.ids, t), m.h + 4 * t * s.hidden_columns)
+        clear(m.x + 4 * t * s.hidden_columns, s.hidden_columns)
     for layer in range(s.n_layers):
-        w = weights[layer * PER_LAYER : (layer + 1) * PER_LAYER]
-        _normalise(thread, threads, 0, tokens, norms.attention + 4 * layer * s.hidden, s, m)
+        _normalise(thread, threads, p.tokens, norms.attention + 4 * layer * s.hidden, s, m)
         wait(threads, sync)
-        _attention_block(thread, threads, sync, tokens, start, layer, w, s, norms, m, cache)
-        _normalise(thread, threads, 0, tokens, norms.ffn + 4 * layer * s.hidden, s, m)
+        _attention_block(thread, threads, sync, layer, weights, s, norms, m, p)
+        _normalise(thread, threads, p.tokens, norms.ffn + 4 * layer * s.hidden, s, m)
         wait(threads, sync)
-        _ffn_block(thread, threads, sync, tokens, w, s, m)
-    if logit_rows == 0:
-        return
-    first = tokens - logit_rows
-    _normalise(thread, threads, first, tokens, norms.output, s, m)
-    wait(threads, sync)
-    groups = s.hidden // GROUP
-    h = Activations(
-        m.h + 4 * first * s.hidden,
-        m.quants + first * s.hidden,
-        m.scales + 4 * first * groups,
-        m.corrections + first * s.hidden,
-        m.totals + 4 * first * groups,
-    )
-    scratch = m.panels + thread * m.panel_bytes
-    matmul(thread, threads, table[1], logit_rows, h, scratch, logits, 4 * s.vocab)
-    wait(threads, sync)
+        _ffn_block(thread, threads, sync, layer, weights, s, m, p)
+    if p.n_wanted > 0:
+        _head(thread, threads, sync, weights, s, norms, m, p)

@@ -1,78 +1,102 @@
 """Prefill: panels of rows, packed once and used by many tokens.
 
-A panel holds PANEL_ROWS rows side by side, so that one vector holds the same four columns of every row and no
-sum over lanes is ever needed. Quantized: [group][8][rows][4] bytes, then [group][rows] float32 scales. Float:
-[column][rows] float32.
+A panel holds LANES rows side by side, so that one vector holds the same four columns of every row and no sum
+over lanes is ever needed. Quantized: [group][8][rows][4] bytes, then [group][rows] float32 scales (for
+formats with halves [group][2][rows]), then [group][rows] offsets where panels are small (kernels.blocks).
+Float: [column][rows] float32.
 """
 
 import numpy as np
 
-from picoqwen_core.kernels.compiled import kernel
-from picoqwen_core.kernels.gemv import Q4_0_BYTES, Q8_0, Q8_0_BYTES, dequantize_row, row_bytes
-from picoqwen_core.kernels.isa import ISA
-from picoqwen_core.kernels.quantize import GROUP, UNSIGNED
-from picoqwen_core.kernels.simd import (
-    load_half,
-    load_i32,
-    load_scalar,
-    load_u32,
-    store_scalar,
-    store_u32,
-    vector_ops,
+from picoqwen_core.kernels.blocks import (
+    bias,
+    for_panel,
+    has_halves,
+    has_offsets,
+    has_small_panels,
+    high,
+    low,
+    offset,
+    row_size,
+    scale,
+    scale_high,
+    size_of,
+    steps_of,
 )
+from picoqwen_core.kernels.chunks import CHUNK, GROUP, GROUPS, LANES, STEP, transpose_chunks
+from picoqwen_core.kernels.compiled import kernel
+from picoqwen_core.kernels.quantize import UNSIGNED, row_of
+from picoqwen_core.kernels.simd import load_i32, load_scalar, store_scalar, vector_ops
 
-PANEL_ROWS = ISA.wide_lanes
-_Q8_FLIP = np.uint32(0x80808080 if UNSIGNED else 0)
-_NIBBLES = np.uint32(0x0F0F0F0F)
-# A nibble less 8 is the nibble plus 120 with the sign bit flipped; the sum never carries out of its byte.
-_Q4_ADD = np.uint32(0x78787878)
-_Q4_FLIP = np.uint32(0 if UNSIGNED else 0x80808080)
-
-_W = vector_ops(PANEL_ROWS)
-_load_i8, _load_f32, _store_f32 = _W.load_i8, _W.load_f32, _W.store_f32
-_broadcast4, _broadcast_f32 = _W.broadcast4, _W.broadcast_f32
-_dot4, _to_f32, _fma, _mul = _W.dot4, _W.to_f32, _W.fma, _W.mul
-_splat_i32, _zero_i32, _add_i32, _zero = _W.splat_i32, _W.zero_i32, _W.add_i32, _W.zero_f32
+PANEL_ROWS = LANES
+_V = vector_ops(LANES)
+_load_i8, _load_f32, _store_f32, _store_i8 = _V.load_i8, _V.load_f32, _V.store_f32, _V.store_i8
+_broadcast4, _broadcast_f32 = _V.broadcast4, _V.broadcast_f32
+_dot4, _small_dot4, _to_f32, _fma, _mul = _V.dot4, _V.small_dot4, _V.to_f32, _V.fma, _V.mul
+_splat_i32, _zero_i32, _zero = _V.splat_i32, _V.zero_i32, _V.zero_f32
+_splat_f32, _add_i32 = _V.splat_f32, _V.add_i32
 
 
 @kernel
 def panel_bytes(cols):
-    """Bytes of a packed panel of a quantized matrix with `cols` columns."""
-    return PANEL_ROWS * cols + 4 * PANEL_ROWS * (cols // GROUP)
+    """Bytes of a packed panel of a quantized matrix with `cols` columns, for the formats that need most."""
+    return PANEL_ROWS * cols + 12 * PANEL_ROWS * (cols // GROUP)
 
 
 @kernel
-def pack_panel(weights, kind, cols, first, panel):
-    """Pack PANEL_ROWS rows, from row `first` on, of a Q8_0 or Q4_0 matrix; addresses."""
-    stride = row_bytes(kind, cols)
+def pack_panel(kind, weights, scales, cols, first, panel, scratch):
+    """Pack PANEL_ROWS rows, from row `first` on, of a quantized matrix; addresses.
+
+    scratch: PANEL_ROWS x (STEP + 12 LANES) bytes.
+    """
+    size, groups = row_size(kind, cols), cols // GROUP
+    factors = scratch + PANEL_ROWS * STEP
+    for step in range(cols // STEP):
+        block, k = step // steps_of(kind) * size_of(kind), step % steps_of(kind)
+        for r in range(PANEL_ROWS):
+            at = weights + (first + r) * size + block
+            step_scales = scales + 4 * ((first + r) * groups + GROUPS * step)
+            target, numbers = scratch + r * STEP, factors + 12 * LANES * r
+            _store_i8(target, for_panel(kind, low(kind, at, k)))
+            _store_i8(target + 4 * LANES, for_panel(kind, high(kind, at, k)))
+            s = scale(kind, at, k, step_scales)
+            _store_f32(numbers, s)
+            if has_halves(kind):
+                _store_f32(numbers + 4 * LANES, scale_high(kind, at, k, step_scales))
+            elif has_offsets(kind):
+                _store_f32(numbers + 4 * LANES, offset(kind, at, k))
+            elif has_small_panels(kind):
+                _store_f32(numbers + 4 * LANES, _mul(s, _splat_f32(-bias(kind))))
+        _arrange_bytes(step, scratch, panel)
+        _arrange_numbers(kind, step, cols, factors, panel)
+
+
+@kernel
+def _arrange_bytes(step, scratch, panel):
+    """From rows of a step to [group][8][rows][4]."""
+    for i in range(GROUPS):
+        target = panel + (step * GROUPS + i) * GROUP * PANEL_ROWS
+        transpose_chunks(scratch + CHUNK * i, target)
+        transpose_chunks(scratch + CHUNK * (GROUPS + i), target + CHUNK * PANEL_ROWS)
+
+
+@kernel
+def _arrange_numbers(kind, step, cols, factors, panel):
     scales = panel + PANEL_ROWS * cols
-    for r in range(PANEL_ROWS):
-        row = weights + (first + r) * stride
-        for group in range(cols // GROUP):
-            target = panel + group * GROUP * PANEL_ROWS + 4 * r
-            if kind == Q8_0:
-                block = row + group * Q8_0_BYTES
-                for j in range(8):
-                    store_u32(target + j * 4 * PANEL_ROWS, load_u32(block + 2 + 4 * j) ^ _Q8_FLIP)
+    offsets = scales + 4 * PANEL_ROWS * (cols // GROUP)
+    for i in range(GROUPS):
+        group = step * GROUPS + i
+        for r in range(PANEL_ROWS):
+            at = factors + 12 * LANES * r + 16 * i
+            if has_halves(kind):
+                store_scalar(scales + 8 * group * PANEL_ROWS + 4 * r, load_scalar(at))
+                store_scalar(scales + (8 * group + 4) * PANEL_ROWS + 4 * r, load_scalar(at + 4 * LANES))
             else:
-                block = row + group * Q4_0_BYTES
-                for j in range(4):
-                    packed = load_u32(block + 2 + 4 * j)
-                    low = (packed & _NIBBLES) + _Q4_ADD
-                    high = ((packed >> np.uint32(4)) & _NIBBLES) + _Q4_ADD
-                    store_u32(target + j * 4 * PANEL_ROWS, low ^ _Q4_FLIP)
-                    store_u32(target + (j + 4) * 4 * PANEL_ROWS, high ^ _Q4_FLIP)
-            store_scalar(scales + 4 * (group * PANEL_ROWS + r), load_half(block))
-
-
-@kernel
-def pack_float_panel(weights, kind, cols, first, panel, row_buffer):
-    """Pack PANEL_ROWS rows of an F32, F16 or BF16 matrix; row_buffer: scratch of float32 (cols,)."""
-    stride = row_bytes(kind, cols)
-    for r in range(PANEL_ROWS):
-        dequantize_row(weights + (first + r) * stride, kind, cols, row_buffer)
-        for c in range(cols):
-            store_scalar(panel + 4 * (c * PANEL_ROWS + r), load_scalar(row_buffer + 4 * c))
+                store_scalar(scales + 4 * (group * PANEL_ROWS + r), load_scalar(at))
+                if has_small_panels(kind):
+                    # Four times, because what it is multiplied by is a quarter of the sum.
+                    number = np.float32(4) * load_scalar(at + 4 * LANES)
+                    store_scalar(offsets + 4 * (group * PANEL_ROWS + r), number)
 
 
 @kernel
@@ -82,30 +106,7 @@ def _begin(total):
 
 
 @kernel
-def tile4(panel, cols, quants, scales, totals, out, stride):
-    """Four tokens by a packed panel: out[t, 0:PANEL_ROWS] = panel . token t.
-
-    Addresses of the first of four tokens: quants int8 (4, cols), scales float32 (4, cols/32), totals int32
-    (4, cols/32); out: float32 with `stride` bytes between tokens.
-    """
-    groups = cols // GROUP
-    weight_scales = panel + PANEL_ROWS * cols
-    f0, f1, f2, f3 = _zero(), _zero(), _zero(), _zero()
-    for g in range(groups):
-        s0, at = 4 * g, quants + GROUP * g
-        s1, s2, s3 = s0 + 4 * groups, s0 + 8 * groups, s0 + 12 * groups
-        a0, a1, a2, a3 = _begin(totals + s0), _begin(totals + s1), _begin(totals + s2), _begin(totals + s3)
-        for j in range(8):
-            w = _load_i8(panel + (g * 8 + j) * 4 * PANEL_ROWS)
-            a0 = _dot4(a0, w, _broadcast4(at + 4 * j))
-            a1 = _dot4(a1, w, _broadcast4(at + cols + 4 * j))
-            a2 = _dot4(a2, w, _broadcast4(at + 2 * cols + 4 * j))
-            a3 = _dot4(a3, w, _broadcast4(at + 3 * cols + 4 * j))
-        s = _load_f32(weight_scales + 4 * g * PANEL_ROWS)
-        f0 = _fma(_to_f32(a0), _mul(s, _broadcast_f32(scales + s0)), f0)
-        f1 = _fma(_to_f32(a1), _mul(s, _broadcast_f32(scales + s1)), f1)
-        f2 = _fma(_to_f32(a2), _mul(s, _broadcast_f32(scales + s2)), f2)
-        f3 = _fma(_to_f32(a3), _mul(s, _broadcast_f32(scales + s3)), f3)
+def _store4(out, stride, f0, f1, f2, f3):
     _store_f32(out, f0)
     _store_f32(out + stride, f1)
     _store_f32(out + 2 * stride, f2)
@@ -113,41 +114,169 @@ def tile4(panel, cols, quants, scales, totals, out, stride):
 
 
 @kernel
-def tile1(panel, cols, quants, scales, totals, out):
+def _scaled(total, products, factors, at):
+    """total + products x factors x the float32 at an address."""
+    return _fma(_to_f32(products), _mul(factors, _broadcast_f32(at)), total)
+
+
+@kernel
+def _tile4(panel, cols, a, b, c, d, out, stride):
+    """Four tokens by a packed panel: out[t, 0:PANEL_ROWS] = panel . token t.
+
+    a, b, c, d: Activations of the tokens; out: address of float32 with `stride` bytes between tokens.
+    """
+    weight_scales = panel + PANEL_ROWS * cols
+    f0, f1, f2, f3 = _zero(), _zero(), _zero(), _zero()
+    for step in range(cols // STEP):
+        for i in range(GROUPS):
+            g = step * GROUPS + i
+            w, x = panel + g * GROUP * PANEL_ROWS, step * STEP + CHUNK * i
+            p, q = _begin(a.totals + 4 * g), _begin(b.totals + 4 * g)
+            r, s = _begin(c.totals + 4 * g), _begin(d.totals + 4 * g)
+            for j in range(4):
+                v, y = _load_i8(w + 4 * PANEL_ROWS * j), x + 4 * j
+                p, q = _dot4(p, v, _broadcast4(a.quants + y)), _dot4(q, v, _broadcast4(b.quants + y))
+                r, s = _dot4(r, v, _broadcast4(c.quants + y)), _dot4(s, v, _broadcast4(d.quants + y))
+            for j in range(4):
+                v, y = _load_i8(w + 4 * PANEL_ROWS * (4 + j)), x + CHUNK * GROUPS + 4 * j
+                p, q = _dot4(p, v, _broadcast4(a.quants + y)), _dot4(q, v, _broadcast4(b.quants + y))
+                r, s = _dot4(r, v, _broadcast4(c.quants + y)), _dot4(s, v, _broadcast4(d.quants + y))
+            z = _load_f32(weight_scales + 4 * g * PANEL_ROWS)
+            f0, f1 = _scaled(f0, p, z, a.scales + 4 * g), _scaled(f1, q, z, b.scales + 4 * g)
+            f2, f3 = _scaled(f2, r, z, c.scales + 4 * g), _scaled(f3, s, z, d.scales + 4 * g)
+    _store4(out, stride, f0, f1, f2, f3)
+
+
+@kernel
+def _small_tile4(panel, cols, a, b, c, d, out, stride):
+    """The same for small panels: no corrections but offsets, which are a product of floats."""
+    groups = cols // GROUP
+    weight_scales = panel + PANEL_ROWS * cols
+    offsets = weight_scales + 4 * PANEL_ROWS * groups
+    f0, f1, f2, f3 = _zero(), _zero(), _zero(), _zero()
+    for step in range(cols // STEP):
+        for i in range(GROUPS):
+            g = step * GROUPS + i
+            w, x = panel + g * GROUP * PANEL_ROWS, step * STEP + CHUNK * i
+            p, q, r, s = _zero_i32(), _zero_i32(), _zero_i32(), _zero_i32()
+            for j in range(4):
+                v, y = _load_i8(w + 4 * PANEL_ROWS * j), x + 4 * j
+                p, q = _small(p, v, a.quants + y), _small(q, v, b.quants + y)
+                r, s = _small(r, v, c.quants + y), _small(s, v, d.quants + y)
+            for j in range(4):
+                v, y = _load_i8(w + 4 * PANEL_ROWS * (4 + j)), x + CHUNK * GROUPS + 4 * j
+                p, q = _small(p, v, a.quants + y), _small(q, v, b.quants + y)
+                r, s = _small(r, v, c.quants + y), _small(s, v, d.quants + y)
+            z = _load_f32(weight_scales + 4 * g * PANEL_ROWS)
+            f0, f1 = _scaled(f0, p, z, a.scales + 4 * g), _scaled(f1, q, z, b.scales + 4 * g)
+            f2, f3 = _scaled(f2, r, z, c.scales + 4 * g), _scaled(f3, s, z, d.scales + 4 * g)
+    for g in range(groups):
+        m = _load_f32(offsets + 4 * g * PANEL_ROWS)
+        f0 = _fma(m, _broadcast_f32(a.quarters + 4 * g), f0)
+        f1 = _fma(m, _broadcast_f32(b.quarters + 4 * g), f1)
+        f2 = _fma(m, _broadcast_f32(c.quarters + 4 * g), f2)
+        f3 = _fma(m, _broadcast_f32(d.quarters + 4 * g), f3)
+    _store4(out, stride, f0, f1, f2, f3)
+
+
+@kernel
+def _small(products, weights, at):
+    return _small_dot4(products, weights, _broadcast4(at))
+
+
+@kernel
+def _halves_tile4(panel, cols, a, b, c, d, out, stride):
+    """The same for two scales in a group."""
+    weight_scales = panel + PANEL_ROWS * cols
+    f0, f1, f2, f3 = _zero(), _zero(), _zero(), _zero()
+    for step in range(cols // STEP):
+        for i in range(2 * GROUPS):
+            g, half = step * GROUPS + i // 2, i % 2
+            w = panel + (g * GROUP + half * CHUNK) * PANEL_ROWS
+            x, n = step * STEP + CHUNK * (i // 2 + GROUPS * half), 8 * g + 4 * half
+            p, q = _begin(a.half_totals + n), _begin(b.half_totals + n)
+            r, s = _begin(c.half_totals + n), _begin(d.half_totals + n)
+            for j in range(4):
+                v, y = _load_i8(w + 4 * PANEL_ROWS * j), x + 4 * j
+                p, q = _dot4(p, v, _broadcast4(a.quants + y)), _dot4(q, v, _broadcast4(b.quants + y))
+                r, s = _dot4(r, v, _broadcast4(c.quants + y)), _dot4(s, v, _broadcast4(d.quants + y))
+            z = _load_f32(weight_scales + n * PANEL_ROWS)
+            f0, f1 = _scaled(f0, p, z, a.scales + 4 * g), _scaled(f1, q, z, b.scales + 4 * g)
+            f2, f3 = _scaled(f2, r, z, c.scales + 4 * g), _scaled(f3, s, z, d.scales + 4 * g)
+    _store4(out, stride, f0, f1, f2, f3)
+
+
+@kernel
+def _tile1(panel, cols, a, out):
     """One token by a packed panel; as tile4."""
     weight_scales = panel + PANEL_ROWS * cols
     total = _zero()
-    for g in range(cols // GROUP):
-        a, b = _begin(totals + 4 * g), _zero_i32()
-        base, at = panel + g * GROUP * PANEL_ROWS, quants + GROUP * g
-        for j in range(0, 8, 2):
-            a = _dot4(a, _load_i8(base + j * 4 * PANEL_ROWS), _broadcast4(at + 4 * j))
-            b = _dot4(b, _load_i8(base + (j + 1) * 4 * PANEL_ROWS), _broadcast4(at + 4 * j + 4))
-        scale = _mul(_load_f32(weight_scales + 4 * g * PANEL_ROWS), _broadcast_f32(scales + 4 * g))
-        total = _fma(_to_f32(_add_i32(a, b)), scale, total)
+    for step in range(cols // STEP):
+        for i in range(GROUPS):
+            g = step * GROUPS + i
+            w, x = panel + g * GROUP * PANEL_ROWS, a.quants + step * STEP + CHUNK * i
+            p, q = _begin(a.totals + 4 * g), _zero_i32()
+            for j in range(4):
+                y = x + 4 * j
+                p = _dot4(p, _load_i8(w + 4 * PANEL_ROWS * j), _broadcast4(y))
+                q = _dot4(q, _load_i8(w + 4 * PANEL_ROWS * (4 + j)), _broadcast4(y + CHUNK * GROUPS))
+            z = _load_f32(weight_scales + 4 * g * PANEL_ROWS)
+            total = _scaled(total, _add_i32(p, q), z, a.scales + 4 * g)
     _store_f32(out, total)
 
 
 @kernel
-def float_tile4(panel, cols, x, out, stride):
-    """Four tokens by a float panel; x: address of float32 (4, cols); out as in tile4."""
+def _float_tile4(panel, cols, a, b, c, d, out, stride):
+    """Four tokens by a float panel; a, b, c, d: addresses of float32 (cols,); out as in tile4."""
     f0, f1, f2, f3 = _zero(), _zero(), _zero(), _zero()
-    for c in range(cols):
-        w, at = _load_f32(panel + 4 * c * PANEL_ROWS), x + 4 * c
-        f0 = _fma(w, _broadcast_f32(at), f0)
-        f1 = _fma(w, _broadcast_f32(at + 4 * cols), f1)
-        f2 = _fma(w, _broadcast_f32(at + 8 * cols), f2)
-        f3 = _fma(w, _broadcast_f32(at + 12 * cols), f3)
-    _store_f32(out, f0)
-    _store_f32(out + stride, f1)
-    _store_f32(out + 2 * stride, f2)
-    _store_f32(out + 3 * stride, f3)
+    for i in range(cols):
+        w, at = _load_f32(panel + 4 * i * PANEL_ROWS), 4 * i
+        f0, f1 = _fma(w, _broadcast_f32(a + at), f0), _fma(w, _broadcast_f32(b + at), f1)
+        f2, f3 = _fma(w, _broadcast_f32(c + at), f2), _fma(w, _broadcast_f32(d + at), f3)
+    _store4(out, stride, f0, f1, f2, f3)
 
 
 @kernel
-def float_tile1(panel, cols, x, out):
-    """One token by a float panel, in the same order of additions as four."""
-    total = _zero()
-    for c in range(cols):
-        total = _fma(_load_f32(panel + 4 * c * PANEL_ROWS), _broadcast_f32(x + 4 * c), total)
-    _store_f32(out, total)
+def full_panel(panel, cols, tokens, a, out, stride):
+    """out[t, 0:PANEL_ROWS] = panel . token t, for any number of tokens; a: Activations.
+
+    Four tokens at a time, of which the last four may overlap those before.
+    """
+    if tokens < 4:
+        for t in range(tokens):
+            _tile1(panel, cols, row_of(a, t, cols), out + t * stride)
+        return
+    for first in range(0, tokens, 4):
+        t = min(first, tokens - 4)
+        x0, x1 = row_of(a, t, cols), row_of(a, t + 1, cols)
+        x2, x3 = row_of(a, t + 2, cols), row_of(a, t + 3, cols)
+        _tile4(panel, cols, x0, x1, x2, x3, out + t * stride, stride)
+
+
+@kernel
+def small_panel(panel, cols, tokens, a, out, stride):
+    """The same for small panels and at least four tokens."""
+    for first in range(0, tokens, 4):
+        t = min(first, tokens - 4)
+        x0, x1 = row_of(a, t, cols), row_of(a, t + 1, cols)
+        x2, x3 = row_of(a, t + 2, cols), row_of(a, t + 3, cols)
+        _small_tile4(panel, cols, x0, x1, x2, x3, out + t * stride, stride)
+
+
+@kernel
+def halves_panel(panel, cols, tokens, a, out, stride):
+    """The same for two scales in a group and at least four tokens."""
+    for first in range(0, tokens, 4):
+        t = min(first, tokens - 4)
+        x0, x1 = row_of(a, t, cols), row_of(a, t + 1, cols)
+        x2, x3 = row_of(a, t + 2, cols), row_of(a, t + 3, cols)
+        _halves_tile4(panel, cols, x0, x1, x2, x3, out + t * stride, stride)
+
+
+@kernel
+def float_panel(panel, cols, tokens, a, out, stride):
+    """The same for a float panel and at least four tokens."""
+    for first in range(0, tokens, 4):
+        t = min(first, tokens - 4)
+        x = a.floats + 4 * t * cols
+        _float_tile4(panel, cols, x, x + 4 * cols, x + 8 * cols, x + 12 * cols, out + t * stride, stride)

@@ -1,182 +1,131 @@
-"""Decode: weight rows as they lie in a GGUF file, each read once from front to back, by one token.
+"""Decode: weight rows as they lie in a file, each read once from front to back, by one token or four.
 
-A row after the other is what the memory prefetcher wants; two accumulators keep the additions of one block
-from waiting for those of the block before.
+A row after the other is what the memory prefetcher wants. A row is unpacked once for four tokens, so that
+several sequences that are answered together cost little more than one.
 """
 
-import numpy as np
-
-from picoqwen_core.kernels.compiled import kernel
-from picoqwen_core.kernels.isa import ISA
-from picoqwen_core.kernels.quantize import GROUP, UNSIGNED
-from picoqwen_core.kernels.simd import (
-    load_half,
-    load_u8,
-    nibble_loader,
-    prefetch,
-    store_scalar,
-    vector_ops,
+from picoqwen_core.kernels.blocks import (
+    ask_for,
+    bias,
+    dot,
+    has_halves,
+    has_offsets,
+    high,
+    low,
+    offset,
+    row_size,
+    scale,
+    scale_high,
+    size_of,
+    steps_of,
+    store_values,
 )
+from picoqwen_core.kernels.chunks import CHUNK, GROUP, GROUPS, LANES, STEP
+from picoqwen_core.kernels.compiled import kernel
+from picoqwen_core.kernels.quantize import row_of
+from picoqwen_core.kernels.simd import store_scalar, vector_ops
 
-F32, F16, Q4_0, Q8_0, BF16 = 0, 1, 2, 8, 30  # GGML type ids
-Q8_0_BYTES, Q4_0_BYTES = 34, 18
-# What makes a nibble a weight: it is 8 too large, and unsigned weights are to be 128 too large.
-NIBBLE_OFFSET = 120 if UNSIGNED else -8
-
-_S, LANES = vector_ops(ISA.lanes), ISA.lanes
-_PART = 4 * LANES
+_V = vector_ops(LANES)
+_load_i8, _load_f32, _zero_i32, _splat_f32 = _V.load_i8, _V.load_f32, _V.zero_i32, _V.splat_f32
+_to_f32, _fma, _hsum, _add, _mul, _zero = _V.to_f32, _V.fma, _V.hsum, _V.add, _V.mul, _V.zero_f32
 # How far ahead weights are asked for: hardware prefetchers stop at the end of a 4096-byte page.
 AHEAD = 4096
-_load_i8, _load_i32, _load_f32 = _S.load_i8, _S.load_i32, _S.load_f32
-_load_f16, _load_bf16, _load_i8_as_f32 = _S.load_f16, _S.load_bf16, _S.load_i8_as_f32
-_load_q8 = _S.flip_i8 if UNSIGNED else _S.load_i8
-_load_q4_low, _load_q4_high = nibble_loader(LANES, 0, NIBBLE_OFFSET), nibble_loader(LANES, 1, NIBBLE_OFFSET)
-_dot4, _to_f32, _fma, _hsum, _add, _mul = _S.dot4, _S.to_f32, _S.fma, _S.hsum, _S.add, _S.mul
-_zero, _zero_i32, _store_f32 = _S.zero_f32, _S.zero_i32, _S.store_f32
-_broadcast_f32, _broadcast_f16 = _S.broadcast_f32, _S.broadcast_f16
 
 
 @kernel
-def row_bytes(kind, cols):
-    """Bytes of one weight row of GGML type `kind`."""
-    if kind == Q8_0:
-        return cols // GROUP * Q8_0_BYTES
-    if kind == Q4_0:
-        return cols // GROUP * Q4_0_BYTES
-    return cols * (4 if kind == F32 else 2)
-
-
-@kernel
-def _first(corrections):
-    """What an accumulator begins with: the correction of unsigned weights."""
-    return _load_i32(corrections) if UNSIGNED else _zero_i32()
-
-
-@kernel
-def _block_q8_0(block, quants, scale, corrections, total):
-    """total + a Q8_0 block (f16 scale, 32 int8) by the 32 activations of its group, lane by lane."""
-    acc = _first(corrections)
-    for at in range(0, GROUP, _PART):
-        acc = _dot4(acc, _load_q8(block + 2 + at), _load_i8(quants + at))
-    return _fma(_to_f32(acc), _mul(_broadcast_f16(block), _broadcast_f32(scale)), total)
-
-
-@kernel
-def _block_q4_0(block, quants, scale, corrections, total):
-    """total + a Q4_0 block (f16 scale, 16 bytes of nibbles) by its 32 activations, lane by lane."""
-    acc = _dot4(_first(corrections), _load_q4_low(block + 2), _load_i8(quants))
-    if _PART < GROUP:
-        acc = _dot4(acc, _load_q4_high(block + 2), _load_i8(quants + 16))
-    return _fma(_to_f32(acc), _mul(_broadcast_f16(block), _broadcast_f32(scale)), total)
-
-
-@kernel
-def _row_q8_0(row, cols, quants, scales, corrections):
-    a, b = _zero(), _zero()
-    groups = cols // GROUP
-    for g in range(0, groups - 1, 2):
-        block, at = row + g * Q8_0_BYTES, g * GROUP
-        prefetch(block + AHEAD)
-        a = _block_q8_0(block, quants + at, scales + 4 * g, corrections + at, a)
-        block, at = block + Q8_0_BYTES, at + GROUP
-        b = _block_q8_0(block, quants + at, scales + 4 * g + 4, corrections + at, b)
-    if groups % 2:
-        g = groups - 1
-        at = g * GROUP
-        a = _block_q8_0(row + g * Q8_0_BYTES, quants + at, scales + 4 * g, corrections + at, a)
-    return _hsum(_add(a, b))
-
-
-@kernel
-def _row_q4_0(row, cols, quants, scales, corrections):
-    a, b = _zero(), _zero()
-    groups = cols // GROUP
-    for g in range(0, groups - 1, 2):
-        block, at = row + g * Q4_0_BYTES, g * GROUP
-        prefetch(block + AHEAD)
-        a = _block_q4_0(block, quants + at, scales + 4 * g, corrections + at, a)
-        block, at = block + Q4_0_BYTES, at + GROUP
-        b = _block_q4_0(block, quants + at, scales + 4 * g + 4, corrections + at, b)
-    if groups % 2:
-        g = groups - 1
-        at = g * GROUP
-        a = _block_q4_0(row + g * Q4_0_BYTES, quants + at, scales + 4 * g, corrections + at, a)
-    return _hsum(_add(a, b))
-
-
-@kernel
-def _row_f32(row, cols, x):
-    a, b = _zero(), _zero()
-    for i in range(0, cols, 2 * LANES):
-        a = _fma(_load_f32(row + 4 * i), _load_f32(x + 4 * i), a)
-        b = _fma(_load_f32(row + 4 * (i + LANES)), _load_f32(x + 4 * (i + LANES)), b)
-    return _hsum(_add(a, b))
-
-
-@kernel
-def _row_f16(row, cols, x):
-    a, b = _zero(), _zero()
-    for i in range(0, cols, 2 * LANES):
-        a = _fma(_load_f16(row + 2 * i), _load_f32(x + 4 * i), a)
-        b = _fma(_load_f16(row + 2 * (i + LANES)), _load_f32(x + 4 * (i + LANES)), b)
-    return _hsum(_add(a, b))
-
-
-@kernel
-def _row_bf16(row, cols, x):
-    a, b = _zero(), _zero()
-    for i in range(0, cols, 2 * LANES):
-        a = _fma(_load_bf16(row + 2 * i), _load_f32(x + 4 * i), a)
-        b = _fma(_load_bf16(row + 2 * (i + LANES)), _load_f32(x + 4 * (i + LANES)), b)
-    return _hsum(_add(a, b))
-
-
-@kernel
-def gemv_rows(weights, kind, cols, first, last, x, quants, scales, corrections, out):
-    """out[first:last] = rows first..last of a matrix of GGML type `kind` by one token.
-
-    All addresses: weights of row 0; x: float32 (cols,), read for float weights; quants, scales, corrections
-    of the same token (kernels.quantize), read for quantized weights; out: float32 (rows,).
-    """
-    stride = row_bytes(kind, cols)
-    for r in range(first, last):
-        row = weights + r * stride
-        if kind == Q8_0:
-            value = _row_q8_0(row, cols, quants, scales, corrections)
-        elif kind == Q4_0:
-            value = _row_q4_0(row, cols, quants, scales, corrections)
-        elif kind == F32:
-            value = _row_f32(row, cols, x)
-        elif kind == F16:
-            value = _row_f16(row, cols, x)
-        else:
-            value = _row_bf16(row, cols, x)
-        store_scalar(out + 4 * r, value)
-
-
-@kernel
-def dequantize_row(row, kind, cols, out):
-    """out = a weight row as float32 (cols,), both by address; for embeddings and to pack float panels."""
-    if kind == Q8_0:
-        for at in range(0, cols, GROUP):
-            block = row + at // GROUP * Q8_0_BYTES
-            scale = _broadcast_f16(block)
-            for i in range(0, GROUP, LANES):
-                _store_f32(out + 4 * (at + i), _mul(_load_i8_as_f32(block + 2 + i), scale))
-    elif kind == Q4_0:
-        for at in range(0, cols, GROUP):
-            block = row + at // GROUP * Q4_0_BYTES
-            scale = load_half(block)
-            for i in range(GROUP // 2):
-                packed = load_u8(block + 2 + i)
-                store_scalar(out + 4 * (at + i), np.float32((packed & 15) - 8) * scale)
-                store_scalar(out + 4 * (at + i + 16), np.float32((packed >> 4) - 8) * scale)
-    elif kind == F32:
-        for i in range(0, cols, LANES):
-            _store_f32(out + 4 * i, _load_f32(row + 4 * i))
-    elif kind == F16:
-        for i in range(0, cols, LANES):
-            _store_f32(out + 4 * i, _load_f16(row + 2 * i))
+def _step(kind, w_low, w_high, s_low, s_high, mins, step, a, total, rest):
+    """Add one step's products to `total` and what the sums of activations contribute to `rest`."""
+    quants, record = a.quants + step * STEP, a.records + 16 * LANES * step
+    x_low, x_high, factors = _load_i8(quants), _load_i8(quants + 4 * LANES), _load_f32(record)
+    products = dot(kind, _zero_i32(), w_low, x_low)
+    if has_halves(kind):
+        others = dot(kind, _zero_i32(), w_high, x_high)
+        total = _fma(_to_f32(others), _mul(s_high, factors), total)
+        rest = _fma(s_low, _load_f32(record + 8 * LANES), rest)
+        rest = _fma(s_high, _load_f32(record + 12 * LANES), rest)
     else:
-        for i in range(0, cols, LANES):
-            _store_f32(out + 4 * i, _load_bf16(row + 2 * i))
+        products = dot(kind, products, w_high, x_high)
+        if has_offsets(kind):
+            rest = _fma(mins, _load_f32(record + 4 * LANES), rest)
+        elif bias(kind) != 0:
+            rest = _fma(s_low, _load_f32(record + 4 * LANES), rest)
+    return _fma(_to_f32(products), _mul(s_low, factors), total), rest
+
+
+@kernel
+def _sum(kind, total, rest):
+    """The product of a row: offsets were summed as they are, biases only counted."""
+    if has_offsets(kind):
+        return _hsum(_add(total, rest))
+    return _hsum(_fma(rest, _splat_f32(-bias(kind)), total))
+
+
+@kernel
+def _one(kind, row, scales, cols, a):
+    """A row by one token."""
+    total, rest = _zero(), _zero()
+    steps, size = steps_of(kind), size_of(kind)
+    for block in range(cols // (STEP * steps)):
+        at = row + block * size
+        ask_for(kind, at + AHEAD)
+        for k in range(steps):
+            step = block * steps + k
+            w_low, w_high, mins = low(kind, at, k), high(kind, at, k), offset(kind, at, k)
+            s_low = scale(kind, at, k, scales + 4 * GROUPS * step)
+            s_high = scale_high(kind, at, k, scales + 4 * GROUPS * step)
+            total, rest = _step(kind, w_low, w_high, s_low, s_high, mins, step, a, total, rest)
+    return _sum(kind, total, rest)
+
+
+@kernel
+def _four(kind, row, scales, cols, a, out, stride):
+    """A row by four tokens."""
+    b, c, d = row_of(a, 1, cols), row_of(a, 2, cols), row_of(a, 3, cols)
+    t0, t1, t2, t3 = _zero(), _zero(), _zero(), _zero()
+    m0, m1, m2, m3 = _zero(), _zero(), _zero(), _zero()
+    steps, size = steps_of(kind), size_of(kind)
+    for block in range(cols // (STEP * steps)):
+        at = row + block * size
+        ask_for(kind, at + AHEAD)
+        for k in range(steps):
+            step = block * steps + k
+            w_low, w_high, mins = low(kind, at, k), high(kind, at, k), offset(kind, at, k)
+            s_low = scale(kind, at, k, scales + 4 * GROUPS * step)
+            s_high = scale_high(kind, at, k, scales + 4 * GROUPS * step)
+            t0, m0 = _step(kind, w_low, w_high, s_low, s_high, mins, step, a, t0, m0)
+            t1, m1 = _step(kind, w_low, w_high, s_low, s_high, mins, step, b, t1, m1)
+            t2, m2 = _step(kind, w_low, w_high, s_low, s_high, mins, step, c, t2, m2)
+            t3, m3 = _step(kind, w_low, w_high, s_low, s_high, mins, step, d, t3, m3)
+    store_scalar(out, _sum(kind, t0, m0))
+    store_scalar(out + stride, _sum(kind, t1, m1))
+    store_scalar(out + 2 * stride, _sum(kind, t2, m2))
+    store_scalar(out + 3 * stride, _sum(kind, t3, m3))
+
+
+@kernel
+def gemv_rows(kind, weights, scales, cols, first, last, tokens, a, out, stride):
+    """out[t, first:last] = rows first..last of a matrix by each token.
+
+    kind: marker of kernels.blocks; addresses: weights and scales of row 0, a: Activations, out: of float32
+    with `stride` bytes between tokens.
+    """
+    size, groups = row_size(kind, cols), cols // GROUP
+    for r in range(first, last):
+        row, row_scales = weights + r * size, scales + 4 * r * groups
+        for t in range(0, tokens - 3, 4):
+            _four(kind, row, row_scales, cols, row_of(a, t, cols), out + t * stride + 4 * r, stride)
+        for t in range(tokens // 4 * 4, tokens):
+            store_scalar(out + t * stride + 4 * r, _one(kind, row, row_scales, cols, row_of(a, t, cols)))
+
+
+@kernel
+def unpack_row(kind, weights, scales, cols, r, target):
+    """target = row r of a matrix as float32 (cols,); all by address. For the embedding."""
+    row, row_scales = weights + r * row_size(kind, cols), scales + 4 * r * (cols // GROUP)
+    steps = steps_of(kind)
+    for step in range(cols // STEP):
+        at, k, out = row + step // steps * size_of(kind), step % steps, target + 4 * STEP * step
+        s_low, mins = scale(kind, at, k, row_scales + 4 * GROUPS * step), offset(kind, at, k)
+        store_values(kind, low(kind, at, k), s_low, mins, out)
+        s_high = scale_high(kind, at, k, row_scales) if has_halves(kind) else s_low
+        store_values(kind, high(kind, at, k), s_high, mins, out + 4 * CHUNK)

@@ -17,30 +17,32 @@ from numba.core import config
 class Isa:
     """What an instruction set offers to the integer dot product.
 
-    lanes: 32-bit lanes of the vectors that read one weight row (decode); wide_lanes: of those that
-    multiply a panel of rows (prefill). unsigned_weights: the dot product takes weights as unsigned bytes.
+    lanes: 32-bit lanes of a vector. unsigned_weights: the dot product takes weights as unsigned bytes.
     """
 
     name: str
     lanes: int
-    wide_lanes: int
     unsigned_weights: bool
     needs: tuple[str, ...]
 
 
 # From the most to the least capable. "generic" compiles everywhere, on Arm to NEON without the dot product.
 ISAS = (
-    Isa("avx512_vnni", 8, 16, True, ("avx512vnni", "avx512vl", "avx512bw", "f16c")),
-    Isa("avx_vnni", 8, 8, True, ("avxvnni", "f16c")),
-    Isa("avx2", 8, 8, False, ("avx2", "fma", "f16c")),
-    Isa("neon_dotprod", 4, 4, False, ("neon", "dotprod")),
-    Isa("generic", 4, 4, False, ()),
+    Isa("avx512_vnni", 16, True, ("avx512vnni", "avx512vl", "avx512bw", "f16c")),
+    Isa("avx_vnni", 8, True, ("avxvnni", "f16c")),
+    # The same instruction on half vectors: AVX-512 has it too, so that AVX-VNNI's kernels can be tested
+    # there.
+    Isa("avx_vnni", 8, True, ("avx512vnni", "avx512vl", "f16c")),
+    Isa("avx2", 8, False, ("avx2", "fma", "f16c")),
+    Isa("neon_dotprod", 4, False, ("neon", "dotprod")),
+    Isa("generic", 4, False, ()),
 )
 
 
 def supported(features: dict[str, bool]) -> list[str]:
     """Names of the instruction sets that a CPU with these LLVM features can run, best first."""
-    return [isa.name for isa in ISAS if all(features.get(need, False) for need in isa.needs)]
+    usable = [isa.name for isa in ISAS if all(features.get(need, False) for need in isa.needs)]
+    return list(dict.fromkeys(usable))
 
 
 def host_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, bool]:

@@ -4,7 +4,7 @@ from picoqwen_core.kernels.compiled import kernel
 from picoqwen_core.kernels.isa import ISA
 from picoqwen_core.kernels.simd import vector_ops
 
-_W, LANES = vector_ops(ISA.wide_lanes), ISA.wide_lanes
+_W, LANES = vector_ops(ISA.lanes), ISA.lanes
 _load, _store, _fma, _mul, _sub = _W.load_f32, _W.store_f32, _W.fma, _W.mul, _W.sub
 
 

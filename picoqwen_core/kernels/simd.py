@@ -13,7 +13,7 @@ from numba import types
 from numba.core import cgutils
 from numba.core.extending import intrinsic, models, register_model
 
-from picoqwen_core.kernels.dot import emit_dot4
+from picoqwen_core.kernels.dot import emit_dot4, emit_small_dot4
 
 I8, I16, I32, I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 F16, F32 = ir.HalfType(), ir.FloatType()
@@ -174,10 +174,9 @@ def vector_ops(lanes):
     def load_i8(builder, at):
         return load_at(builder, at, i8v.llvm)
 
-    @operation(i8v, address)
-    def flip_i8(builder, at):
-        """Bytes with the sign bit flipped: signed weights as unsigned ones, 128 larger."""
-        return builder.xor(load_at(builder, at, i8v.llvm), ir.Constant(i8v.llvm, [-128] * (4 * lanes)))
+    @operation(types.void, address, i8v)
+    def store_i8(builder, at, value):
+        store_at(builder, at, value)
 
     @operation(i8v, address)
     def broadcast4(builder, at):
@@ -187,6 +186,10 @@ def vector_ops(lanes):
     @operation(i32v, i32v, i8v, i8v)
     def dot4(builder, accumulator, weights, values):
         return emit_dot4(builder, accumulator, weights, values, lanes)
+
+    @operation(i32v, i32v, i8v, i8v)
+    def small_dot4(builder, accumulator, weights, values):
+        return emit_small_dot4(builder, accumulator, weights, values, lanes)
 
     @operation(f32v, i32v)
     def to_f32(builder, value):
@@ -260,36 +263,15 @@ def vector_ops(lanes):
     return SimpleNamespace(lanes=lanes, **named)
 
 
-def nibble_loader(lanes, part, offset):
-    """Unpacks a Q4_0 block's 16 bytes: elements 0..15 are low nibbles, 16..31 high ones.
+def emit_prefetch(builder, at, level):
+    """Ask for the cache line at an address that will be read soon; any address may be given.
 
-    With 8 lanes the whole block of 32; with 4 lanes its first (part 0) or second (part 1) half. `offset` is
-    added to each nibble.
+    level: 3 for the nearest cache, 2 for the one behind it, which takes more requests at a time.
     """
-    i8v = Vector("i8", 4 * lanes)
-    bytes16 = ir.VectorType(I8, 16)
-
-    @operation(i8v, types.int64)
-    def load_nibbles(builder, at):
-        packed = load_at(builder, at, bytes16)
-        low = builder.and_(packed, ir.Constant(bytes16, [15] * 16))
-        high = builder.lshr(packed, ir.Constant(bytes16, [4] * 16))
-        if lanes == 4:
-            nibbles = (low, high)[part]
-        else:
-            nibbles = builder.shuffle_vector(low, high, ir.Constant(ir.VectorType(I32, 32), list(range(32))))
-        return builder.add(nibbles, ir.Constant(i8v.llvm, [offset] * (4 * lanes)))
-
-    return load_nibbles
-
-
-@operation(types.void, types.int64)
-def prefetch(builder, at):
-    """Ask for the cache line at an address that will be read soon; any address may be given."""
     pointer = builder.inttoptr(at, I8.as_pointer())
     signature = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
     function = cgutils.get_or_insert_function(builder.module, signature, "llvm.prefetch.p0")
-    builder.call(function, [pointer, I32(0), I32(3), I32(1)])
+    builder.call(function, [pointer, I32(0), I32(level), I32(1)])
 
 
 @operation(types.float32, types.int64)
@@ -302,24 +284,6 @@ def load_half(builder, at):
 def load_scalar(builder, at):
     """One float32."""
     return load_at(builder, at, F32)
-
-
-@operation(types.int32, types.int64)
-def load_u8(builder, at):
-    """One unsigned byte."""
-    return builder.zext(load_at(builder, at, I8), I32)
-
-
-@operation(types.uint32, types.int64)
-def load_u32(builder, at):
-    """Four bytes."""
-    return load_at(builder, at, I32)
-
-
-@operation(types.void, types.int64, types.uint32)
-def store_u32(builder, at, value):
-    """Four bytes."""
-    store_at(builder, at, value)
 
 
 @operation(types.int32, types.int64)
@@ -350,3 +314,21 @@ def atomic_add(builder, at, amount):
 def atomic_load(builder, at):
     """Read an int64 that another thread writes."""
     return builder.load_atomic(builder.inttoptr(at, I64.as_pointer()), "acquire", align=8)
+
+
+@operation(types.void, types.int64, types.int64)
+def store_i64(builder, at, value):
+    """One int64."""
+    store_at(builder, at, value)
+
+
+@operation(types.void, types.int64, types.int64)
+def copy_chunk(builder, source, target):
+    """16 bytes."""
+    store_at(builder, target, load_at(builder, source, ir.VectorType(I8, 16)))
+
+
+@operation(types.void, types.int64)
+def ask_for_line(builder, at):
+    """Ask for a cache line, in the second cache."""
+    emit_prefetch(builder, at, 2)

@@ -1,18 +1,21 @@
 """Scratch memory of a forward pass and RoPE tables: the arrays, and their addresses for the kernels."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from picoqwen_core.kernels.attention_job import JOB_COLUMNS
+from picoqwen_core.kernels.chunks import GROUP, STEP
 from picoqwen_core.kernels.forward import Memory
 from picoqwen_core.kernels.matmul import scratch_bytes
-from picoqwen_core.kernels.quantize import GROUP
 from picoqwen_core.model.config import Qwen3Config
 
 Floats = NDArray[np.float32]
-SCORE_ROWS = 4
+SCORE_ROWS = 8
+_CACHE_LINE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,27 +28,67 @@ class Buffers:
     arrays: tuple[NDArray[Any], ...]
 
 
-def make_buffers(config: Qwen3Config, tokens: int, threads: int, positions: int) -> Buffers:
-    """Allocate for passes of up to `tokens` tokens over a cache of `positions`."""
+def aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """Zeros that begin with a cache line: a vector of 64 bytes that crosses lines is read twice."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    raw = np.zeros(size + _CACHE_LINE, np.uint8)
+    start = -raw.ctypes.data % _CACHE_LINE
+    array: NDArray[Any] = raw[start : start + size].view(dtype).reshape(shape)
+    return array
+
+
+def padded(columns: int) -> int:
+    """Columns that the kernels read in whole steps."""
+    return -(-columns // STEP) * STEP
+
+
+def make_buffers(config: Qwen3Config, tokens: int, threads: int, positions: int, *, records: bool) -> Buffers:
+    """Allocate for passes of up to `tokens` tokens over caches of up to `positions`.
+
+    records: whether a matrix has rows that fill no panel.
+    """
     query, kv = config.n_heads * config.head_dim, config.n_kv_heads * config.head_dim
-    widest = max(config.hidden_size, config.intermediate_size, query)
-    panel_bytes = scratch_bytes(widest)
-    arrays: dict[str, NDArray[Any]] = {
-        "x": np.zeros((tokens, config.hidden_size), np.float32),
-        "h": np.zeros((tokens, config.hidden_size), np.float32),
-        "qkv": np.zeros((tokens, query + 2 * kv), np.float32),
-        "attended": np.zeros((tokens, query), np.float32),
-        "gate": np.zeros((tokens, config.intermediate_size), np.float32),
-        "up": np.zeros((tokens, config.intermediate_size), np.float32),
-        "quants": np.zeros((tokens, widest), np.int8),
-        "scales": np.zeros((tokens, widest // GROUP), np.float32),
-        "corrections": np.zeros((tokens, widest // 4), np.int32),
-        "totals": np.zeros((tokens, widest // GROUP), np.int32),
-        "scores": np.zeros((threads, SCORE_ROWS, positions), np.float32),
-        "panels": np.zeros((threads, panel_bytes), np.uint8),
+    hidden, queries, ffn = padded(config.hidden_size), padded(query), padded(config.intermediate_size)
+    widest = max(hidden, queries, ffn)
+    per_thread = scratch_bytes(widest)
+    arrays = {
+        "x": aligned((tokens, hidden), np.float32),
+        "h": aligned((tokens, hidden), np.float32),
+        "qkv": aligned((tokens, query + 2 * kv), np.float32),
+        "attended": aligned((tokens, queries), np.float32),
+        "gate": aligned((tokens, ffn), np.float32),
+        "up": aligned((tokens, ffn), np.float32),
+        "last": aligned((tokens, hidden), np.float32),
+        "scores": aligned((threads, SCORE_ROWS, positions), np.float32),
+        "scratch": aligned((threads, per_thread), np.uint8),
+        "jobs": aligned((threads, JOB_COLUMNS), np.int64),
     }
-    memory = Memory(**{name: array.ctypes.data for name, array in arrays.items()}, panel_bytes=panel_bytes)
-    return Buffers(tokens, positions, memory, tuple(arrays.values()))
+    # Inputs of products are read one after the other, so they share what they are quantized into.
+    shared = [
+        aligned((tokens, widest), np.int8),
+        aligned((tokens, widest // GROUP), np.float32),
+        aligned((tokens, widest // GROUP), np.int32),
+        aligned((tokens, widest // GROUP * 2), np.int32),
+        aligned((tokens, widest // GROUP), np.float32),
+        aligned((tokens, widest // 2), np.float32),
+    ]
+    where = {name: array.ctypes.data for name, array in arrays.items()}
+    inputs = np.array(
+        [
+            [where[name], *(array.ctypes.data for array in shared)]
+            for name in ("h", "attended", "gate", "last")
+        ],
+        np.int64,
+    )
+    names = ("h_input", "attended_input", "gate_input", "last_input")
+    memory = Memory(
+        **where,
+        **{name: row.ctypes.data for name, row in zip(names, inputs, strict=True)},
+        score_bytes=4 * SCORE_ROWS * positions,
+        scratch_bytes=per_thread,
+        records=int(records),
+    )
+    return Buffers(tokens, positions, memory, (*arrays.values(), *shared, inputs))
 
 
 def rope_tables(config: Qwen3Config, positions: int) -> tuple[Floats, Floats]:

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from picoqwen_core.cpu import usable_cores
-from picoqwen_core.errors import CheckpointError, RequestError
-from picoqwen_core.kernels.forward import Norms, Shape, forward
-from picoqwen_core.kernels.gemm import PANEL_ROWS, panel_bytes
-from picoqwen_core.kernels.gemv import Q4_0, Q8_0
-from picoqwen_core.kernels.matmul import PANELS, pack_matrix
-from picoqwen_core.loaders.checkpoint import Checkpoint, Tensor
-from picoqwen_core.model.buffers import Buffers, Floats, make_buffers, rope_tables
+from picoqwen_core.errors import RequestError
+from picoqwen_core.kernels.forward import ATTENTION_TOKENS, Norms, Pass, Shape, forward
+from picoqwen_core.loaders.checkpoint import Checkpoint
+from picoqwen_core.model.buffers import Buffers, make_buffers, padded, rope_tables
 from picoqwen_core.model.config import Qwen3Config
-from picoqwen_core.model.kv_cache import KVCache
+from picoqwen_core.model.kv_cache import KVCache, kind_for
+from picoqwen_core.model.weights import load_weights
 
-CHUNK_TOKENS = 256
+# Tokens of a pass. More make packing panels cheaper, and cost memory: activations of an 8B model's 256 tokens
+# are 80 MB.
+CHUNK_TOKENS, WIDE_CHUNK_TOKENS = 512, 256
+_WIDE_HIDDEN = 2048
+_FEW_TOKENS = 16
 # A pass over fewer weights than this is done before a second thread has woken up.
 MIN_BYTES_PER_THREAD = 32 << 20
 # Smaller models are packed for the products once, when they are loaded: packing at each pass would cost them
 # a quarter of a short prompt. Larger ones are used where the file has them, and cost no memory of their own.
 MAX_PACKED_BYTES = 32 << 20
-_MATRICES = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
+
+
+class Part(NamedTuple):
+    """Tokens that follow those in a cache."""
+
+    ids: NDArray[np.int32]
+    cache: KVCache
 
 
 class Qwen3:
@@ -34,10 +44,10 @@ class Qwen3:
         self.config = config
         self.threads = threads
         self.checkpoint = checkpoint
+        self.small = checkpoint.size <= MAX_PACKED_BYTES
+        self.chunk_tokens = CHUNK_TOKENS if config.hidden_size <= _WIDE_HIDDEN else WIDE_CHUNK_TOKENS
         self._shape = _shape(config)
-        self._weights = _weight_table(checkpoint, config)
-        self._packed = _pack(self._weights) if checkpoint.size <= MAX_PACKED_BYTES else None
-        self._norm_weights = _norm_weights(checkpoint, config)
+        self._weights = load_weights(checkpoint, config, pack=self.small)
         self._rope = rope_tables(config, 0)
         self._norms: Norms | None = None
         self._buffers: Buffers | None = None
@@ -55,51 +65,83 @@ class Qwen3:
         most = max(1, checkpoint.size // MIN_BYTES_PER_THREAD)
         return cls(checkpoint, config, min(threads or usable_cores(), most))
 
-    def new_cache(self, capacity: int | None = None) -> KVCache:
-        """An empty cache for `capacity` tokens (by default the model's whole context)."""
-        return KVCache(self.config, min(capacity or self.config.context_length, self.config.context_length))
+    def new_cache(self, capacity: int | None = None, kind: str | None = None) -> KVCache:
+        """An empty cache for `capacity` tokens (by default the model's whole context).
+
+        kind: see KVCache; by default f32 for a small model, where its size does not count, else int8.
+        """
+        capacity = min(capacity or self.config.context_length, self.config.context_length)
+        return KVCache(
+            self.config, capacity, kind_for(self.config, kind or ("f32" if self.small else "int8"))
+        )
 
     def forward(self, ids: NDArray[np.int32], cache: KVCache) -> NDArray[np.float32]:
         """Read `ids`, append them to the cache, and return the logits of the last one, float32 (vocab,)."""
-        logits: NDArray[np.float32] = self._run(ids, cache, 1)[0]
+        logits: NDArray[np.float32] = self._read(ids, cache, 1)[0]
         return logits
 
     def forward_all(self, ids: NDArray[np.int32], cache: KVCache) -> NDArray[np.float32]:
         """The same with the logits of every token, float32 (n, vocab)."""
-        return self._run(ids, cache, len(ids))
+        return self._read(ids, cache, len(ids))
 
-    def _run(self, ids: NDArray[np.int32], cache: KVCache, logit_rows: int) -> NDArray[np.float32]:
-        """Run in chunks. Raises RequestError for bad ids, ContextLengthExceeded when they do not fit."""
-        ids = np.array(ids, np.int32)  # a copy: kernels would be compiled again for a read-only array
+    def forward_batch(self, parts: Sequence[Part]) -> NDArray[np.float32]:
+        """Read tokens of several sequences in one pass; the logits of each part's last, float32 (n, vocab).
+
+        Raises RequestError for bad ids and for more tokens than `chunk_tokens` together,
+        ContextLengthExceeded when a part does not fit into its cache.
+        """
+        parts = [Part(self._checked(ids, cache), cache) for ids, cache in parts]
+        tokens = sum(len(part.ids) for part in parts)
+        if not 0 < tokens <= self.chunk_tokens:
+            raise RequestError(f"a pass reads 1 to {self.chunk_tokens} tokens, got {tokens}")
+        logits = np.empty((len(parts), self.config.vocab_size), np.float32)
+        self._pass(parts, np.cumsum([len(part.ids) for part in parts]) - 1, logits)
+        return logits
+
+    def _read(self, ids: NDArray[np.int32], cache: KVCache, wanted: int) -> NDArray[np.float32]:
+        """Read in chunks; the logits of the last `wanted` tokens."""
+        ids = self._checked(ids, cache)
+        logits = np.empty((wanted, self.config.vocab_size), np.float32)
+        first = len(ids) - wanted
+        for begin in range(0, len(ids), self.chunk_tokens):
+            chunk = ids[begin : begin + self.chunk_tokens]
+            rows = np.arange(max(0, first - begin), len(chunk))
+            done = max(0, begin - first)
+            self._pass([Part(chunk, cache)], rows, logits[done : done + len(rows)])
+        return logits
+
+    def _checked(self, ids: NDArray[np.int32], cache: KVCache) -> NDArray[np.int32]:
+        """Raises RequestError for bad ids, ContextLengthExceeded when they do not fit."""
+        ids = np.asarray(ids, np.int32)
         if not len(ids):
             raise RequestError("no tokens to read")
         if ids.min() < 0 or ids.max() >= self.config.vocab_size:
             raise RequestError(f"token ids must be in 0..{self.config.vocab_size - 1}, got {ids.max()}")
         cache.require(len(ids))
-        logits = np.empty((logit_rows, self.config.vocab_size), np.float32)
-        for begin in range(0, len(ids), CHUNK_TOKENS):
-            chunk = ids[begin : begin + CHUNK_TOKENS]
-            first_row = len(ids) - logit_rows
-            wanted = max(0, begin + len(chunk) - max(begin, first_row))
-            row = max(0, begin - first_row)
-            self._pass(chunk, cache, logits[row : row + wanted])
-            cache.length += len(chunk)
-        return logits
+        return ids
 
-    def _pass(self, ids: NDArray[np.int32], cache: KVCache, logits: NDArray[np.float32]) -> None:
-        """One chunk on all threads."""
+    def _pass(self, parts: list[Part], wanted: NDArray[np.int64], logits: NDArray[np.float32]) -> None:
+        """One pass on all threads; caches grow by what was read."""
+        tokens = sum(len(part.ids) for part in parts)
+        positions = max(part.cache.positions for part in parts)
+        tables = _tables(parts)
+        wanted = np.ascontiguousarray(wanted, np.int64)
+        work = Pass(
+            tokens=tokens,
+            **{name: table.ctypes.data for name, table in tables.items()},
+            n_blocks=len(tables["blocks"]),
+            wanted=wanted.ctypes.data,
+            n_wanted=len(wanted),
+            logits=logits.ctypes.data,
+        )
         arguments = (
             self.threads,
-            self._sync,
-            ids,
-            cache.length,
-            self._weights,
+            self._sync.ctypes.data,
+            self._weights.table.ctypes.data,
             self._shape,
-            self._norms_for(cache),
-            self._buffers_for(len(ids), cache).memory,
-            cache.addresses,
-            len(logits),
-            logits.ctypes.data,
+            self._norms_for(positions),
+            self._buffers_for(tokens, positions).memory,
+            work,
         )
         others = (
             [self._pool.submit(forward, t, *arguments) for t in range(1, self.threads)] if self._pool else []
@@ -107,21 +149,29 @@ class Qwen3:
         forward(0, *arguments)
         for other in others:
             other.result()
+        for part in parts:
+            part.cache.length += len(part.ids)
 
-    def _norms_for(self, cache: KVCache) -> Norms:
+    def _norms_for(self, positions: int) -> Norms:
         """Addresses of the norms, and of RoPE tables for as many positions as the largest cache has."""
-        if self._norms is None or len(self._rope[0]) < cache.capacity:
-            self._rope = cos, sin = rope_tables(self.config, cache.capacity)
-            weights = {name: array.ctypes.data for name, array in self._norm_weights.items()}
+        if self._norms is None or len(self._rope[0]) < positions:
+            self._rope = cos, sin = rope_tables(self.config, positions)
+            weights = {name: array.ctypes.data for name, array in self._weights.norms.items()}
             self._norms = Norms(**weights, cos=cos.ctypes.data, sin=sin.ctypes.data)
         return self._norms
 
-    def _buffers_for(self, tokens: int, cache: KVCache) -> Buffers:
+    def _buffers_for(self, tokens: int, positions: int) -> Buffers:
         """Scratch that fits; it grows to a whole chunk at the first prompt."""
         held = self._buffers
-        if held is None or held.tokens < tokens or held.positions < cache.positions:
-            rows = 8 if tokens <= 8 else CHUNK_TOKENS
-            self._buffers = held = make_buffers(self.config, rows, self.threads, cache.positions)
+        if held is None or held.tokens < tokens or held.positions < positions:
+            rows = _FEW_TOKENS if tokens <= _FEW_TOKENS else self.chunk_tokens
+            self._buffers = held = make_buffers(
+                self.config,
+                max(rows, held.tokens if held else 0),
+                self.threads,
+                max(positions, held.positions if held else 0),
+                records=self._weights.rows_beside_panels,
+            )
         return held
 
     def close(self) -> None:
@@ -139,74 +189,27 @@ def _shape(config: Qwen3Config) -> Shape:
         head_dim=config.head_dim,
         ffn=config.intermediate_size,
         vocab=config.vocab_size,
+        hidden_columns=padded(config.hidden_size),
+        query_columns=padded(config.n_heads * config.head_dim),
+        ffn_columns=padded(config.intermediate_size),
         eps=config.rms_eps,
     )
 
 
-def _weight_table(checkpoint: Checkpoint, config: Qwen3Config) -> NDArray[np.int64]:
-    """A row of the kernels' weight table for every matrix, in the order that the forward pass wants."""
-    query, kv = config.n_heads * config.head_dim, config.n_kv_heads * config.head_dim
-    hidden, ffn = config.hidden_size, config.intermediate_size
-    shapes = {
-        "attn_q": (query, hidden),
-        "attn_k": (kv, hidden),
-        "attn_v": (kv, hidden),
-        "attn_output": (hidden, query),
-        "ffn_gate": (ffn, hidden),
-        "ffn_up": (ffn, hidden),
-        "ffn_down": (hidden, ffn),
-    }
-    matrices = [
-        _matrix(checkpoint.tensor(f"blk.{layer}.{name}.weight"), shapes[name])
-        for layer in range(config.n_layers)
-        for name in _MATRICES
-    ]
-    vocabulary = (config.vocab_size, hidden)
-    embedding = checkpoint.tensor("token_embd.weight")
-    head = checkpoint.tensors.get("output.weight", embedding)
-    return np.array([*matrices, _matrix(embedding, vocabulary), _matrix(head, vocabulary)], np.int64)
-
-
-def _matrix(tensor: Tensor, shape: tuple[int, int]) -> tuple[int, ...]:
-    _require_shape(tensor, shape)
-    return tensor.data.ctypes.data, tensor.type.type_id, *shape, 0
-
-
-def _pack(weights: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Pack the quantized matrices, but the embedding, into the array returned; the table learns where."""
-    matrices = [
-        row for index, row in enumerate(weights) if index != len(weights) - 2 and row[1] in (Q8_0, Q4_0)
-    ]
-    sizes = [int(row[2]) // PANEL_ROWS * panel_bytes(int(row[3])) for row in matrices]
-    packed = np.empty(sum(sizes), np.uint8)
-    address = packed.ctypes.data
-    for row, size in zip(matrices, sizes, strict=True):
-        pack_matrix(row, address)
-        row[PANELS] = address
-        address += size
-    return packed
-
-
-def _require_shape(tensor: Tensor, shape: tuple[int, ...]) -> None:
-    if tensor.shape != shape:
-        raise CheckpointError(f"tensor {tensor.name!r} has shape {tensor.shape}, the model needs {shape}")
-
-
-def _norm_weights(checkpoint: Checkpoint, config: Qwen3Config) -> dict[str, Floats]:
-    """Norm weights by the names of the kernel's Norms; those of all layers in one array."""
-
-    def weights(name: str, size: int) -> Floats:
-        tensor = checkpoint.tensor(name)
-        _require_shape(tensor, (size,))
-        return tensor.dequantized().copy()
-
-    def stacked(name: str, size: int) -> Floats:
-        return np.stack([weights(f"blk.{layer}.{name}.weight", size) for layer in range(config.n_layers)])
-
+def _tables(parts: list[Part]) -> dict[str, NDArray[np.int64]]:
+    """The arrays of kernels.forward.Pass that describe the parts' tokens."""
+    blocks, first = [], 0
+    for number, part in enumerate(parts):
+        count = len(part.ids)
+        blocks += [
+            (number, first + begin, min(ATTENTION_TOKENS, count - begin))
+            for begin in range(0, count, ATTENTION_TOKENS)
+        ]
+        first += count
     return {
-        "attention": stacked("attn_norm", config.hidden_size),
-        "ffn": stacked("ffn_norm", config.hidden_size),
-        "q": stacked("attn_q_norm", config.head_dim),
-        "k": stacked("attn_k_norm", config.head_dim),
-        "output": weights("output_norm.weight", config.hidden_size),
+        "ids": np.concatenate([part.ids for part in parts]).astype(np.int64),
+        "owners": np.repeat(np.arange(len(parts)), [len(part.ids) for part in parts]),
+        "positions": np.concatenate([part.cache.length + np.arange(len(part.ids)) for part in parts]),
+        "blocks": np.array(blocks, np.int64),
+        "sequences": np.array([part.cache.row for part in parts], np.int64),
     }

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from picoqwen_core.errors import CheckpointError
-from picoqwen_core.quants import floats, q4_0, q8_0
+from picoqwen_core.quants import floats, iq4_nl, q4_0, q4_1, q4_k, q5_0, q5_1, q5_k, q6_k, q8_0
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -43,7 +43,14 @@ _ALL = (
     BlockFormat("F32", 0, 1, 4, floats.quantize_f32, floats.dequantize_f32),
     BlockFormat("F16", 1, 1, 2, floats.quantize_f16, floats.dequantize_f16),
     BlockFormat("Q4_0", 2, q4_0.BLOCK_SIZE, q4_0.BLOCK_BYTES, q4_0.quantize, q4_0.dequantize),
+    BlockFormat("Q4_1", 3, q4_1.BLOCK_SIZE, q4_1.BLOCK_BYTES, q4_1.quantize, q4_1.dequantize),
+    BlockFormat("Q5_0", 6, q5_0.BLOCK_SIZE, q5_0.BLOCK_BYTES, q5_0.quantize, q5_0.dequantize),
+    BlockFormat("Q5_1", 7, q5_1.BLOCK_SIZE, q5_1.BLOCK_BYTES, q5_1.quantize, q5_1.dequantize),
     BlockFormat("Q8_0", 8, q8_0.BLOCK_SIZE, q8_0.BLOCK_BYTES, q8_0.quantize, q8_0.dequantize),
+    BlockFormat("Q4_K", 12, q4_k.BLOCK_SIZE, q4_k.BLOCK_BYTES, q4_k.quantize, q4_k.dequantize),
+    BlockFormat("Q5_K", 13, q5_k.BLOCK_SIZE, q5_k.BLOCK_BYTES, q5_k.quantize, q5_k.dequantize),
+    BlockFormat("Q6_K", 14, q6_k.BLOCK_SIZE, q6_k.BLOCK_BYTES, q6_k.quantize, q6_k.dequantize),
+    BlockFormat("IQ4_NL", 20, iq4_nl.BLOCK_SIZE, iq4_nl.BLOCK_BYTES, iq4_nl.quantize, iq4_nl.dequantize),
     BlockFormat("BF16", 30, 1, 2, floats.quantize_bf16, floats.dequantize_bf16),
 )
 FORMATS: dict[str, BlockFormat] = {format_.name: format_ for format_ in _ALL}

@@ -9,21 +9,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from picoqwen_core.kernels import attention_job as job_of
 from picoqwen_core.kernels import reference
 from picoqwen_core.kernels.activation import swiglu
-from picoqwen_core.kernels.attention import BLOCK, P, attend, store_key_value
+from picoqwen_core.kernels.attention import BLOCK
+from picoqwen_core.kernels.blocks import BLOCKS, Q8_0, Q8_S
+from picoqwen_core.kernels.chunks import LANES, STEP
+from picoqwen_core.kernels.code import (
+    attend_code,
+    call,
+    embed_code,
+    pack_code,
+    panel_code,
+    rows_code,
+    store_code,
+    takes_few_tokens,
+)
 from picoqwen_core.kernels.compiled import kernel
 from picoqwen_core.kernels.gemm import PANEL_ROWS, panel_bytes
-from picoqwen_core.kernels.gemv import Q4_0, Q8_0, dequantize_row
 from picoqwen_core.kernels.isa import ISA
-from picoqwen_core.kernels.matmul import PANELS, Activations, matmul, pack_matrix, scratch_bytes
+from picoqwen_core.kernels.matmul import embed, matmul, pack_matrix, scratch_bytes
+from picoqwen_core.kernels.matrix import COLUMNS, PANELS
 from picoqwen_core.kernels.norm import rmsnorm
-from picoqwen_core.kernels.quantize import quantize_row
+from picoqwen_core.kernels.quantize import Activations, quantize_row, row_of
 from picoqwen_core.kernels.rope import rope
+from picoqwen_core.model.buffers import aligned
 from picoqwen_core.quants.formats import FORMATS
 
-SHAPES = ((1, 32), (16, 64), (33, 96), (64, 256), (50, 1024))
-TOKENS = (1, 3, 7, 17)
+SHAPES = ((1, 256), (33, 512), (50, 1024))
+TOKENS = (1, 3, 4, 7, 9, 17)
 RNG = np.random.default_rng(7)
 
 
@@ -49,52 +63,83 @@ def quantized(x: NDArray[np.float32]) -> tuple[Activations, tuple[NDArray[Any], 
     tokens, cols = x.shape
     arrays = (
         x,
-        np.zeros((tokens, cols), np.int8),
-        np.zeros((tokens, cols // 32), np.float32),
-        np.zeros((tokens, cols // 4), np.int32),
-        np.zeros((tokens, cols // 32), np.int32),
+        aligned((tokens, cols), np.int8),
+        aligned((tokens, cols // 32), np.float32),
+        aligned((tokens, cols // 32), np.int32),
+        aligned((tokens, cols // 16), np.int32),
+        aligned((tokens, cols // 32), np.float32),
+        aligned((tokens, cols // STEP, 4, LANES), np.float32),
     )
+    a = Activations(*(array.ctypes.data for array in arrays))
     for t in range(tokens):
-        row, *targets = (array[t].ctypes.data for array in arrays)
-        quantize_row(row, cols, *targets)
-    return Activations(*(array.ctypes.data for array in arrays)), arrays
+        quantize_row(x.ctypes.data + 4 * t * cols, cols, row_of(a, t, cols), True)
+    return a, arrays
+
+
+def in_columns_order(quants: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Quants as kernels.chunks orders them, back in the order of columns."""
+    steps = quants.reshape(len(quants), -1, 2, STEP // 32, 16)
+    return steps.transpose(0, 1, 3, 2, 4).reshape(quants.shape)
 
 
 def check_quantize() -> None:
-    x = floats(4, 320)
-    x[1, 64:96], x[2], x[3] = 0, x[2] * 1e-20, x[3] * 1e20
-    _, (_, quants, scales, corrections, totals) = quantized(x)
+    x = floats(4, 3 * STEP)
+    x[1, 32:64], x[2], x[3] = 0, x[2] * 1e-20, x[3] * 1e20
+    _, (_, quants, scales, totals, half_totals, quarters, records) = quantized(x)
+    ordered = in_columns_order(quants)
     for t, row in enumerate(x):
         expected, expected_scales = reference.quantize_row(row)
-        assert np.abs(quants[t].astype(int) - expected).max() <= 1
+        assert np.abs(ordered[t].astype(int) - expected).max() <= 1
         np.testing.assert_allclose(scales[t], expected_scales, rtol=1e-6)
-    if ISA.unsigned_weights:
-        np.testing.assert_array_equal(corrections, -128 * quants.reshape(4, -1, 4).sum(2, dtype=np.int32))
-        np.testing.assert_array_equal(totals, -128 * quants.reshape(4, -1, 32).sum(2, dtype=np.int32))
+    sums = ordered.reshape(4, -1, 2, 16).sum(3, dtype=np.int32)
+    np.testing.assert_array_equal(half_totals, -128 * sums.reshape(4, -1))
+    np.testing.assert_array_equal(totals, -128 * sums.sum(2))
+    np.testing.assert_allclose(quarters, 0.25 * scales * sums.sum(2), rtol=1e-6)
+    spread = np.repeat(scales.reshape(4, -1, LANES // 4), 4, axis=2)
+    dwords = quants.reshape(4, -1, 2, LANES, 4).sum(4)
+    np.testing.assert_array_equal(records[:, :, 0], spread)
+    np.testing.assert_allclose(records[:, :, 1], spread * dwords.sum(2), rtol=1e-6)
+    np.testing.assert_allclose(records[:, :, 2:], spread[:, :, None] * dwords, rtol=1e-6)
+
+
+def table_row(data: NDArray[Any], kind: int, rows: int, cols: int, scales: int = 0) -> NDArray[np.int64]:
+    """A matrix as kernels.matrix wants it."""
+    code = (rows_code(kind), pack_code(kind), panel_code(kind), embed_code(kind))
+    row = np.array([data.ctypes.data, kind, rows, cols, scales, 0, *code], np.int64)
+    assert row.size == COLUMNS
+    return row
+
+
+def product(matrix: NDArray[np.int64], x: NDArray[np.float32], threads: int = 1) -> NDArray[np.float32]:
+    """The kernel's x . W^T; fails when it writes beyond its rows."""
+    rows, cols = (int(number) for number in matrix[2:4])
+    activations, _held = quantized(x)
+    addresses = np.array(activations, np.int64)
+    out = np.full((len(x), rows + 3), np.nan, np.float32)
+    scratch = aligned((scratch_bytes(cols),), np.uint8)
+    for thread in range(threads):
+        matmul(
+            *(thread, threads, matrix.ctypes.data, len(x), addresses.ctypes.data, scratch.ctypes.data),
+            *(out.ctypes.data, 4 * (rows + 3)),
+        )
+    assert np.isnan(out[:, rows:]).all(), "wrote beyond its rows"
+    return out[:, :rows]
 
 
 def check_product(format_name: str, rows: int, cols: int, tokens: int, threads: int, packed: bool) -> None:
     format_ = FORMATS[format_name]
     data = format_.quantize(floats(rows * cols))
     weights = format_.dequantize(data).reshape(rows, cols)
-    x = floats(tokens, cols)
-    activations, _held = quantized(x)
-    matrix = np.array([data.ctypes.data, format_.type_id, rows, cols, 0], np.int64)
-    panels = np.zeros(rows // PANEL_ROWS * panel_bytes(cols) + 1, np.uint8)
+    matrix = table_row(data, format_.type_id, rows, cols)
+    panels = aligned((rows // PANEL_ROWS * panel_bytes(cols) + 1,), np.uint8)
     if packed:
-        pack_matrix(matrix, panels.ctypes.data)
+        scratch = aligned((scratch_bytes(cols),), np.uint8)
+        pack_matrix(matrix.ctypes.data, panels.ctypes.data, scratch.ctypes.data)
         matrix[PANELS] = panels.ctypes.data
-    out = np.full((tokens, rows + 3), np.nan, np.float32)
-    scratch = np.zeros(scratch_bytes(cols), np.uint8)
-    for thread in range(threads):
-        matmul(
-            *(thread, threads, matrix, tokens, activations, scratch.ctypes.data),
-            *(out.ctypes.data, 4 * (rows + 3)),
-        )
+    x = floats(tokens, cols)
     exact = (reference.matmul_quantized if format_.block_size > 1 else reference.matmul_float)(weights, x)
     case = f"{format_name} {rows}x{cols} tokens={tokens} threads={threads} packed={packed}"
-    close(out[:, :rows], exact, case)
-    assert np.isnan(out[:, rows:]).all(), f"{case}: wrote beyond its rows"
+    close(product(matrix, x, threads), exact, case)
 
 
 def check_products() -> None:
@@ -102,33 +147,45 @@ def check_products() -> None:
         for rows, cols in SHAPES:
             for tokens in TOKENS:
                 check_product(name, rows, cols, tokens, 1, packed=False)
-                check_product(name, rows, cols, tokens, 3, packed=format_.type_id in (Q4_0, Q8_0))
+                check_product(name, rows, cols, tokens, 3, packed=takes_few_tokens(format_.type_id))
+
+
+def check_scales_apart() -> None:
+    """Q8_S, which no file of ours holds: int8 with float32 scales elsewhere."""
+    rows, cols = 33, 512
+    data = RNG.integers(-127, 128, (rows, cols), dtype=np.int8)
+    scales = np.abs(floats(rows, cols // 32))
+    weights = data * np.repeat(scales, 32, axis=1)
+    matrix = table_row(data, Q8_S.type_id, rows, cols, scales.ctypes.data)
+    for tokens in TOKENS:
+        x = floats(tokens, cols)
+        close(product(matrix, x), reference.matmul_quantized(weights, x), f"Q8_S, {tokens} tokens")
+    out = np.zeros(cols, np.float32)
+    embed(matrix.ctypes.data, 32, out.ctypes.data)
+    np.testing.assert_array_equal(out, weights[32])
 
 
 def check_extremes() -> None:
     """The largest weights and activations there are must not overflow an instruction's intermediate sums."""
     for value in (-128, 127):
-        weights = np.full((16, 64), value, np.float32)
-        blocks = np.zeros((16, 2, 34), np.uint8)
+        weights = np.full((16, 128), value, np.float32)
+        blocks = np.zeros((16, 4, 34), np.uint8)
         blocks[:, :, :2] = np.frombuffer(np.float16(1).tobytes(), np.uint8)
         blocks[:, :, 2:] = np.array(value, np.int8).view(np.uint8)
+        matrix = table_row(blocks, Q8_0.type_id, 16, 128)
         for sign in (-1, 1):
-            x = np.full((8, 64), sign * 127, np.float32)
-            activations, _held = quantized(x)
-            matrix = np.array([blocks.ctypes.data, Q8_0, 16, 64, 0], np.int64)
-            scratch = np.zeros(scratch_bytes(64), np.uint8)
-            for tokens in (1, 8):
-                out = np.zeros((8, 16), np.float32)
-                matmul(0, 1, matrix, tokens, activations, scratch.ctypes.data, out.ctypes.data, 64)
-                close(out[:tokens], x[:tokens] @ weights.T, f"weights {value}, activations {127 * sign}")
+            for tokens in (1, 4, 9):
+                x = np.full((tokens, 128), sign * 127, np.float32)
+                close(product(matrix, x), x @ weights.T, f"weights {value}, activations {127 * sign}")
 
 
 def check_embedding() -> None:
     for name, format_ in FORMATS.items():
-        data = format_.quantize(floats(160))
-        out = np.zeros(160, np.float32)
-        dequantize_row(data.ctypes.data, format_.type_id, 160, out.ctypes.data)
-        np.testing.assert_array_equal(out, format_.dequantize(data), err_msg=name)
+        data = format_.quantize(floats(3 * 512))
+        out = np.zeros(512, np.float32)
+        matrix = table_row(data, format_.type_id, 3, 512)
+        embed(matrix.ctypes.data, 2, out.ctypes.data)
+        np.testing.assert_array_equal(out, format_.dequantize(data)[1024:], err_msg=name)
 
 
 def check_rows() -> None:
@@ -148,40 +205,74 @@ def check_rows() -> None:
         close(gate, exact, f"swiglu {size}", 1e-6)
 
 
-def check_attention(head_dim: int, group: int, tokens: int, start: int) -> None:
+@kernel
+def call_job(code, job):
+    """Call attention code as the forward pass does."""
+    call(code, job, 0, 0, 0, 0, 0, 0)
+
+
+def check_attention(kind: str, head_dim: int, group: int, tokens: int, start: int, bound: float) -> None:
     capacity = -(-(start + tokens + 5) // BLOCK) * BLOCK
     queries = floats(tokens, group, head_dim) * 3
     keys, values = floats(start + tokens, head_dim), floats(start + tokens, head_dim)
+    bits = {"f32": 32, "f16": 16, "int8": 8.5}[kind]
     # What lies behind the last position must not matter.
-    key_cache = np.full((capacity // P, head_dim, P), 1e6, np.float32)
-    value_cache = np.full((head_dim // BLOCK, capacity, BLOCK), 1e6, np.float32)
-    for position in range(start + tokens):
-        store_key_value(
-            *(keys[position].ctypes.data, values[position].ctypes.data),
-            *(key_cache.ctypes.data, value_cache.ctypes.data, position, capacity, head_dim),
-        )
-    out, scores = np.empty_like(queries), np.empty((4, capacity), np.float32)
+    key_cache = np.full(int(capacity * head_dim * bits / 8), 0x47, np.uint8)
+    value_cache = key_cache.copy()
+    out = np.zeros_like(queries)
+    scores, scratch = aligned((8, capacity), np.float32), aligned((16 * head_dim,), np.uint8)
+    job = np.zeros(job_of.JOB_COLUMNS, np.int64)
     stride = 4 * group * head_dim
-    attend(
-        *(queries.ctypes.data, stride, out.ctypes.data, stride, group, tokens, start),
-        *(key_cache.ctypes.data, value_cache.ctypes.data, capacity, head_dim, scores.ctypes.data),
-    )
+    columns = {
+        job_of.QUERIES: queries.ctypes.data,
+        job_of.QUERY_STRIDE: stride,
+        job_of.OUT: out.ctypes.data,
+        job_of.OUT_STRIDE: stride,
+        job_of.GROUP: group,
+        job_of.TOKENS: tokens,
+        job_of.KEYS: key_cache.ctypes.data,
+        job_of.VALUES: value_cache.ctypes.data,
+        job_of.CAPACITY: capacity,
+        job_of.HEAD_DIM: head_dim,
+        job_of.SCORES: scores.ctypes.data,
+        job_of.SCRATCH: scratch.ctypes.data,
+    }
+    job[list(columns)] = list(columns.values())
+    for position in range(start + tokens):
+        job[job_of.KEY], job[job_of.VALUE] = keys[position].ctypes.data, values[position].ctypes.data
+        job[job_of.START] = position
+        call_job(store_code(kind), job.ctypes.data)
+    job[job_of.START] = start
+    call_job(attend_code(kind), job.ctypes.data)
     for t in range(tokens):
         seen = start + t + 1
         for head in range(group):
             exact = reference.attend(queries[t, head], keys[:seen], values[:seen])
-            close(out[t, head], exact, f"attention {head_dim} {group} {tokens} {start}, token {t}", 2e-5)
+            case = f"attention {kind} {head_dim} {group} {tokens} {start}, token {t}"
+            close(out[t, head], exact, case, bound)
+
+
+def check_attentions() -> None:
+    cases = ((32, 1, 1, 0), (64, 2, 4, 0), (96, 3, 3, 29), (128, 5, 2, 100), (128, 2, 1, 70), (128, 1, 2, 33))
+    for case in cases:
+        check_attention("f32", *case, bound=2e-5)
+        check_attention("f16", *case, bound=5e-3)
+        if case[0] % STEP == 0:
+            check_attention("int8", *case, bound=5e-2)
 
 
 def main() -> None:
     """Print "OK isa" or fail naming the case."""
+    assert {block.type_id for block in BLOCKS.values()} > {
+        f.type_id for f in FORMATS.values() if f.block_size > 1
+    }
     check_quantize()
     check_products()
+    check_scales_apart()
     check_extremes()
     check_embedding()
     check_rows()
-    for head_dim, group, tokens, start in ((32, 1, 1, 0), (64, 2, 4, 0), (96, 3, 3, 29), (128, 5, 2, 100)):
-        check_attention(head_dim, group, tokens, start)
+    check_attentions()
     print(f"OK {ISA.name}")
 
 
