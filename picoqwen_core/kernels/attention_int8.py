@@ -116,7 +116,6 @@ def _scores4(a, keys, capacity, head_dim, length, scores, stride):
             for j in range(8):
                 y = x + 4 * (j % 4) + j // 4 * CHUNK * GROUPS
                 v = _load_i8(panel + LANES * y)
-                ask_for_line(panel + LANES * y + AHEAD)
                 p, q = _dot4(p, v, _broadcast4(a.quants + y)), _dot4(q, v, _broadcast4(b.quants + y))
                 r, s = _dot4(r, v, _broadcast4(c.quants + y)), _dot4(s, v, _broadcast4(d.quants + y))
             z = load_numbers(FLOAT16, factors + 2 * LANES * g)

@@ -22,6 +22,7 @@ from picoqwen_core.kernels.unpack_k import Q4K, Q5K, Q6K
 _CACHE_LINE = 64
 UNSIGNED = ISA.unsigned_weights
 _FULL_BIAS = 7 if UNSIGNED else 0
+_FEW = Vector("f32", GROUPS)
 _BYTES, _FLOATS, _DWORDS = Vector("i8", 4 * LANES), Vector("f32", LANES), Vector("i32", LANES)
 
 
@@ -95,11 +96,11 @@ def scale_high(builder, block, at, k, scales):
     return block.unpacker.scale(builder, at, k, scales, 1)
 
 
-@marked(_FLOATS, types.int64, types.int64)
+@marked(_FEW, types.int64, types.int64)
 def offset(builder, block, at, k):
-    """What is added to each value of a group; zero for formats without."""
+    """What is added to each value, one number for a group; zero for formats without."""
     if not block.offsets:
-        return ir.Constant(_FLOATS.llvm, [0.0] * LANES)
+        return ir.Constant(_FEW.llvm, [0.0] * GROUPS)
     return block.unpacker.offset(builder, at, k)
 
 
@@ -113,6 +114,12 @@ def has_offsets(builder, block):
 def has_halves(builder, block):
     """Block.halves."""
     return ir.Constant(ir.IntType(1), int(block.halves))
+
+
+@marked(types.boolean)
+def takes_time(builder, block):
+    """Whether unpacking takes longer than reading: all formats but those of whole bytes."""
+    return ir.Constant(ir.IntType(1), int(block.size < block.columns))
 
 
 @marked(types.boolean)
@@ -169,7 +176,7 @@ def for_panel(builder, block, weights):
     return builder.add(weights, every_byte(moved)) if moved else weights
 
 
-@marked(types.void, _BYTES, _FLOATS, _FLOATS, types.int64)
+@marked(types.void, _BYTES, _FLOATS, _FEW, types.int64)
 def store_values(builder, block, weights, factors, mins, target):
     """Bytes as float32 values: 16 columns of each group, 32 columns apart, from an address on."""
     wide, values = ir.VectorType(ir.IntType(32), 4 * LANES), ir.VectorType(ir.FloatType(), 4 * LANES)
@@ -181,7 +188,8 @@ def store_values(builder, block, weights, factors, mins, target):
     each = indices([lane for lane in range(LANES) for _ in range(4)])
     scaled = builder.fmul(builder.sitofp(whole, values), builder.shuffle_vector(factors, factors, each))
     if block.offsets:
-        scaled = builder.fadd(scaled, builder.shuffle_vector(mins, mins, each))
+        group = indices([group for group in range(GROUPS) for _ in range(CHUNK)])
+        scaled = builder.fadd(scaled, builder.shuffle_vector(mins, mins, group))
     for i in range(GROUPS):
         chunk = indices(range(CHUNK * i, CHUNK * (i + 1)))
         part = builder.shuffle_vector(scaled, scaled, chunk)

@@ -7,6 +7,7 @@ to 31: GGML's 4- and 5-bit formats keep the two in the low and the high nibbles 
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.core.extending import intrinsic
 
 from picoqwen_core.kernels.isa import ISA
@@ -80,11 +81,7 @@ def halves(builder, at, offset, stride):
     """A float16 of each of GROUPS consecutive blocks as float32, in each lane of its group."""
     if LANES == 16:
         return _shuffled_halves(builder, at, offset, stride)
-    values = ir.Constant(ir.VectorType(F16, GROUPS), ir.Undefined)
-    for i in range(GROUPS):
-        half = load_at(builder, plus(builder, at, offset + i * stride), F16)
-        values = builder.insert_element(values, half, I32(i))
-    return spread(builder, builder.fpext(values, ir.VectorType(F32, GROUPS)))
+    return spread(builder, few_halves(builder, at, offset, stride))
 
 
 def _shuffled_halves(builder, at, offset, stride):
@@ -114,6 +111,23 @@ def shifted(builder, data, shifts, mask):
     return builder.and_(builder.bitcast(whole, BYTES), every_byte(mask))
 
 
+def rotated(builder, data, turns):
+    """Dwords rotated to the left; turns: dwords, negative for the right."""
+    module, kind = builder.module, ir.FunctionType(DWORDS, [DWORDS] * 3)
+    function = cgutils.get_or_insert_function(module, kind, f"llvm.fshl.v{LANES}i32")
+    whole = builder.bitcast(data, DWORDS)
+    return builder.bitcast(builder.call(function, [whole, whole, turns]), BYTES)
+
+
+def few_halves(builder, at, offset, stride):
+    """A float16 of each of GROUPS consecutive blocks, as float32 (GROUPS,)."""
+    values = ir.Constant(ir.VectorType(F16, GROUPS), ir.Undefined)
+    for i in range(GROUPS):
+        half = load_at(builder, plus(builder, at, offset + i * stride), F16)
+        values = builder.insert_element(values, half, I32(i))
+    return builder.fpext(values, ir.VectorType(F32, GROUPS))
+
+
 def every_byte(number):
     """A constant in each byte."""
     return ir.Constant(BYTES, [number] * (4 * LANES))
@@ -140,13 +154,11 @@ def chosen_chunks(builder, at, chosen):
 
 
 def small_integers(builder, packed, signed, factor):
-    """GROUPS bytes times a float16 at an address, in each lane of their groups; packed: i8 (GROUPS,)."""
+    """GROUPS bytes times a float16 at an address, as float32 (GROUPS,); packed: i8 (GROUPS,)."""
     wide, numbers = ir.VectorType(I32, GROUPS), ir.VectorType(F32, GROUPS)
     whole = builder.sext(packed, wide) if signed else builder.zext(packed, wide)
     halves = splat(builder, load_at(builder, factor, F16), GROUPS)
-    # Before they are spread, they fill a smaller vector.
-    product = builder.fmul(builder.sitofp(whole, numbers), builder.fpext(halves, numbers))
-    return spread(builder, product)
+    return builder.fmul(builder.sitofp(whole, numbers), builder.fpext(halves, numbers))
 
 
 @operation(types.void, types.int64, types.int64)

@@ -9,6 +9,7 @@ Float: [column][rows] float32.
 import numpy as np
 
 from picoqwen_core.kernels.blocks import (
+    ask_for,
     bias,
     for_panel,
     has_halves,
@@ -34,7 +35,7 @@ _load_i8, _load_f32, _store_f32, _store_i8 = _V.load_i8, _V.load_f32, _V.store_f
 _broadcast4, _broadcast_f32 = _V.broadcast4, _V.broadcast_f32
 _dot4, _small_dot4, _to_f32, _fma, _mul = _V.dot4, _V.small_dot4, _V.to_f32, _V.fma, _V.mul
 _splat_i32, _zero_i32, _zero = _V.splat_i32, _V.zero_i32, _V.zero_f32
-_splat_f32, _add_i32 = _V.splat_f32, _V.add_i32
+_add_i32, _store_few = _V.add_i32, vector_ops(GROUPS).store_f32
 
 
 @kernel
@@ -56,6 +57,8 @@ def pack_panel(kind, weights, scales, cols, first, panel, scratch):
         for r in range(PANEL_ROWS):
             at = weights + (first + r) * size + block
             step_scales = scales + 4 * ((first + r) * groups + GROUPS * step)
+            # Rows side by side are no stream that the memory's prefetcher would see: ask for the next panel.
+            ask_for(kind, at + PANEL_ROWS * size)
             target, numbers = scratch + r * STEP, factors + 12 * LANES * r
             _store_i8(target, for_panel(kind, low(kind, at, k)))
             _store_i8(target + 4 * LANES, for_panel(kind, high(kind, at, k)))
@@ -64,9 +67,7 @@ def pack_panel(kind, weights, scales, cols, first, panel, scratch):
             if has_halves(kind):
                 _store_f32(numbers + 4 * LANES, scale_high(kind, at, k, step_scales))
             elif has_offsets(kind):
-                _store_f32(numbers + 4 * LANES, offset(kind, at, k))
-            elif has_small_panels(kind):
-                _store_f32(numbers + 4 * LANES, _mul(s, _splat_f32(-bias(kind))))
+                _store_few(numbers + 4 * LANES, offset(kind, at, k))
         _arrange_bytes(step, scratch, panel)
         _arrange_numbers(kind, step, cols, factors, panel)
 
@@ -94,9 +95,12 @@ def _arrange_numbers(kind, step, cols, factors, panel):
             else:
                 store_scalar(scales + 4 * (group * PANEL_ROWS + r), load_scalar(at))
                 if has_small_panels(kind):
+                    number = -bias(kind) * load_scalar(at)
+                    if has_offsets(kind):
+                        number = load_scalar(factors + 12 * LANES * r + 4 * LANES + 4 * i)
                     # Four times, because what it is multiplied by is a quarter of the sum.
-                    number = np.float32(4) * load_scalar(at + 4 * LANES)
-                    store_scalar(offsets + 4 * (group * PANEL_ROWS + r), number)
+                    offset_at = offsets + 4 * (group * PANEL_ROWS + r)
+                    store_scalar(offset_at, np.float32(4) * number)
 
 
 @kernel

@@ -4,6 +4,8 @@ A row after the other is what the memory prefetcher wants. A row is unpacked onc
 several sequences that are answered together cost little more than one.
 """
 
+import numpy as np
+
 from picoqwen_core.kernels.blocks import (
     ask_for,
     bias,
@@ -19,13 +21,15 @@ from picoqwen_core.kernels.blocks import (
     size_of,
     steps_of,
     store_values,
+    takes_time,
 )
 from picoqwen_core.kernels.chunks import CHUNK, GROUP, GROUPS, LANES, STEP
 from picoqwen_core.kernels.compiled import kernel
 from picoqwen_core.kernels.quantize import row_of
 from picoqwen_core.kernels.simd import store_scalar, vector_ops
 
-_V = vector_ops(LANES)
+_V, _FEW = vector_ops(LANES), vector_ops(GROUPS)
+_load_few, _fma_few, _hsum_few, _zero_few = _FEW.load_f32, _FEW.fma, _FEW.hsum, _FEW.zero_f32
 _load_i8, _load_f32, _zero_i32, _splat_f32 = _V.load_i8, _V.load_f32, _V.zero_i32, _V.splat_f32
 _to_f32, _fma, _hsum, _add, _mul, _zero = _V.to_f32, _V.fma, _V.hsum, _V.add, _V.mul, _V.zero_f32
 # How far ahead weights are asked for: hardware prefetchers stop at the end of a 4096-byte page.
@@ -33,8 +37,8 @@ AHEAD = 4096
 
 
 @kernel
-def _step(kind, w_low, w_high, s_low, s_high, mins, step, a, total, rest):
-    """Add one step's products to `total` and what the sums of activations contribute to `rest`."""
+def _step(kind, w_low, w_high, s_low, s_high, mins, step, a, total, rest, few):
+    """Add one step's products to `total`, sums of activations to `rest` (bias) and to `few` (offsets)."""
     quants, record = a.quants + step * STEP, a.records + 16 * LANES * step
     x_low, x_high, factors = _load_i8(quants), _load_i8(quants + 4 * LANES), _load_f32(record)
     products = dot(kind, _zero_i32(), w_low, x_low)
@@ -46,24 +50,24 @@ def _step(kind, w_low, w_high, s_low, s_high, mins, step, a, total, rest):
     else:
         products = dot(kind, products, w_high, x_high)
         if has_offsets(kind):
-            rest = _fma(mins, _load_f32(record + 4 * LANES), rest)
+            few = _fma_few(mins, _load_few(a.quarters + 4 * GROUPS * step), few)
         elif bias(kind) != 0:
             rest = _fma(s_low, _load_f32(record + 4 * LANES), rest)
-    return _fma(_to_f32(products), _mul(s_low, factors), total), rest
+    return _fma(_to_f32(products), _mul(s_low, factors), total), rest, few
 
 
 @kernel
-def _sum(kind, total, rest):
-    """The product of a row: offsets were summed as they are, biases only counted."""
+def _sum(kind, total, rest, few):
+    """The product of a row: of offsets a quarter was summed, biases were only counted."""
     if has_offsets(kind):
-        return _hsum(_add(total, rest))
+        return _hsum(total) + np.float32(4) * _hsum_few(few)
     return _hsum(_fma(rest, _splat_f32(-bias(kind)), total))
 
 
 @kernel
 def _one(kind, row, scales, cols, a):
     """A row by one token."""
-    total, rest = _zero(), _zero()
+    total, rest, few = _zero(), _zero(), _zero_few()
     steps, size = steps_of(kind), size_of(kind)
     for block in range(cols // (STEP * steps)):
         at = row + block * size
@@ -73,8 +77,33 @@ def _one(kind, row, scales, cols, a):
             w_low, w_high, mins = low(kind, at, k), high(kind, at, k), offset(kind, at, k)
             s_low = scale(kind, at, k, scales + 4 * GROUPS * step)
             s_high = scale_high(kind, at, k, scales + 4 * GROUPS * step)
-            total, rest = _step(kind, w_low, w_high, s_low, s_high, mins, step, a, total, rest)
-    return _sum(kind, total, rest)
+            total, rest, few = _step(kind, w_low, w_high, s_low, s_high, mins, step, a, total, rest, few)
+    return _sum(kind, total, rest, few)
+
+
+@kernel
+def _pair(kind, row, apart, scales, scales_apart, cols, a, out):
+    """Two rows by one token: its quants are loaded once for both."""
+    t0, m0, n0 = _zero(), _zero(), _zero_few()
+    t1, m1, n1 = _zero(), _zero(), _zero_few()
+    steps, size = steps_of(kind), size_of(kind)
+    for block in range(cols // (STEP * steps)):
+        at = row + block * size
+        ask_for(kind, row + 2 * block * size + AHEAD)
+        ask_for(kind, row + 2 * block * size + size + AHEAD)
+        for k in range(steps):
+            step = block * steps + k
+            where = scales + 4 * GROUPS * step
+            w_low, w_high, mins = low(kind, at, k), high(kind, at, k), offset(kind, at, k)
+            s_low, s_high = scale(kind, at, k, where), scale_high(kind, at, k, where)
+            t0, m0, n0 = _step(kind, w_low, w_high, s_low, s_high, mins, step, a, t0, m0, n0)
+            at, where = at + apart, where + scales_apart
+            w_low, w_high, mins = low(kind, at, k), high(kind, at, k), offset(kind, at, k)
+            s_low, s_high = scale(kind, at, k, where), scale_high(kind, at, k, where)
+            t1, m1, n1 = _step(kind, w_low, w_high, s_low, s_high, mins, step, a, t1, m1, n1)
+            at = at - apart
+    store_scalar(out, _sum(kind, t0, m0, n0))
+    store_scalar(out + 4, _sum(kind, t1, m1, n1))
 
 
 @kernel
@@ -83,6 +112,7 @@ def _four(kind, row, scales, cols, a, out, stride):
     b, c, d = row_of(a, 1, cols), row_of(a, 2, cols), row_of(a, 3, cols)
     t0, t1, t2, t3 = _zero(), _zero(), _zero(), _zero()
     m0, m1, m2, m3 = _zero(), _zero(), _zero(), _zero()
+    n0, n1, n2, n3 = _zero_few(), _zero_few(), _zero_few(), _zero_few()
     steps, size = steps_of(kind), size_of(kind)
     for block in range(cols // (STEP * steps)):
         at = row + block * size
@@ -92,14 +122,14 @@ def _four(kind, row, scales, cols, a, out, stride):
             w_low, w_high, mins = low(kind, at, k), high(kind, at, k), offset(kind, at, k)
             s_low = scale(kind, at, k, scales + 4 * GROUPS * step)
             s_high = scale_high(kind, at, k, scales + 4 * GROUPS * step)
-            t0, m0 = _step(kind, w_low, w_high, s_low, s_high, mins, step, a, t0, m0)
-            t1, m1 = _step(kind, w_low, w_high, s_low, s_high, mins, step, b, t1, m1)
-            t2, m2 = _step(kind, w_low, w_high, s_low, s_high, mins, step, c, t2, m2)
-            t3, m3 = _step(kind, w_low, w_high, s_low, s_high, mins, step, d, t3, m3)
-    store_scalar(out, _sum(kind, t0, m0))
-    store_scalar(out + stride, _sum(kind, t1, m1))
-    store_scalar(out + 2 * stride, _sum(kind, t2, m2))
-    store_scalar(out + 3 * stride, _sum(kind, t3, m3))
+            t0, m0, n0 = _step(kind, w_low, w_high, s_low, s_high, mins, step, a, t0, m0, n0)
+            t1, m1, n1 = _step(kind, w_low, w_high, s_low, s_high, mins, step, b, t1, m1, n1)
+            t2, m2, n2 = _step(kind, w_low, w_high, s_low, s_high, mins, step, c, t2, m2, n2)
+            t3, m3, n3 = _step(kind, w_low, w_high, s_low, s_high, mins, step, d, t3, m3, n3)
+    store_scalar(out, _sum(kind, t0, m0, n0))
+    store_scalar(out + stride, _sum(kind, t1, m1, n1))
+    store_scalar(out + 2 * stride, _sum(kind, t2, m2, n2))
+    store_scalar(out + 3 * stride, _sum(kind, t3, m3, n3))
 
 
 @kernel
@@ -110,6 +140,11 @@ def gemv_rows(kind, weights, scales, cols, first, last, tokens, a, out, stride):
     with `stride` bytes between tokens.
     """
     size, groups = row_size(kind, cols), cols // GROUP
+    if tokens == 1 and takes_time(kind):
+        for r in range(first, last - 1, 2):
+            row, row_scales = weights + r * size, scales + 4 * r * groups
+            _pair(kind, row, size, row_scales, 4 * groups, cols, a, out + 4 * r)
+        first = max(first, last - (last - first) % 2)
     for r in range(first, last):
         row, row_scales = weights + r * size, scales + 4 * r * groups
         for t in range(0, tokens - 3, 4):

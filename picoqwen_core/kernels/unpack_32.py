@@ -15,6 +15,7 @@ from picoqwen_core.kernels.chunks import (
     LANES,
     chunks,
     every_byte,
+    few_halves,
     halves,
     high_nibbles,
     low_nibbles,
@@ -54,8 +55,8 @@ class Unpacker32:
         return halves(builder, at, 0, self.block_bytes)
 
     def offset(self, builder, at, k):
-        """float32 that is added to each product."""
-        return halves(builder, at, self.minimum, self.block_bytes)
+        """float32 that is added to each value, one number for a group."""
+        return few_halves(builder, at, self.minimum, self.block_bytes)
 
 
 class FiveBits(Unpacker32):

@@ -6,17 +6,23 @@ Layouts: picoqwen_core.quants. `at` is the address of a super-block, `k` the num
 from llvmlite import ir
 
 from picoqwen_core.kernels.chunks import (
+    BYTES,
     CHUNK,
+    DWORDS,
     GROUPS,
     chosen_chunks,
     chunks,
     dwords,
+    every_byte,
     group_numbers,
     indices,
     plus,
+    rotated,
     shifted,
     small_integers,
+    spread,
 )
+from picoqwen_core.kernels.isa import ISA
 from picoqwen_core.kernels.simd import I8, I32, I64, load_at
 
 SUPER_GROUPS = 8
@@ -40,6 +46,8 @@ class Q4K(UnpackerK):
     """float16 scale and minimum, 8 x 6 bits of each in 12 bytes, and nibbles: two groups share 32 bytes."""
 
     minimum, data = 2, 16
+    # Odd groups lie in high nibbles. Unsigned bytes can hold 16 times a nibble: then no shift is needed.
+    high_as_they_are = ISA.unsigned_weights
 
     def low(self, builder, at, k):
         """Columns 0 to 15 of each group."""
@@ -52,10 +60,13 @@ class Q4K(UnpackerK):
     def scale(self, builder, at, k, scales, part):
         """What the bytes of each group are multiplied by."""
         first = self.first_group(builder, k)
-        return small_integers(builder, _picked(builder, _six_bits(builder, at)[0], first), False, at)
+        whole = small_integers(builder, _picked(builder, _six_bits(builder, at)[0], first), False, at)
+        if self.high_as_they_are:
+            whole = builder.fmul(whole, ir.Constant(whole.type, [1.0, 1 / 16] * (GROUPS // 2)))
+        return spread(builder, whole)
 
     def offset(self, builder, at, k):
-        """What is added to each value."""
+        """What is added to each value, one number for a group."""
         first = self.first_group(builder, k)
         factor = plus(builder, at, self.minimum)
         whole = small_integers(builder, _picked(builder, _six_bits(builder, at)[1], first), False, factor)
@@ -66,6 +77,9 @@ class Q4K(UnpackerK):
         pair = builder.shl(builder.lshr(first, I64(1)), I64(5))
         address = builder.add(plus(builder, at, self.data), pair)
         data = chosen_chunks(builder, address, [i // 2 * 2 + part for i in range(GROUPS)])
+        if self.high_as_they_are:
+            masks = dwords([0x0F0F0F0F, 0xF0F0F0F0] * (GROUPS // 2))
+            return builder.bitcast(builder.and_(builder.bitcast(data, DWORDS), masks), BYTES)
         odd = builder.and_(group_numbers(builder, first), dwords([1] * GROUPS))
         return shifted(builder, data, builder.shl(odd, dwords([2] * GROUPS)), 15)
 
@@ -75,6 +89,7 @@ class Q5K(Q4K):
 
     data = 48
     fifth = 16
+    high_as_they_are = False
 
     def low(self, builder, at, k):
         """Columns 0 to 15 of each group."""
@@ -110,7 +125,8 @@ class Q6K(UnpackerK):
         address = builder.add(plus(builder, at, self.scales), builder.shl(first, I64(1)))
         both = load_at(builder, address, ir.VectorType(I8, 2 * GROUPS))
         chosen = builder.shuffle_vector(both, both, indices(range(part, 2 * GROUPS, 2)))
-        return small_integers(builder, chosen, True, plus(builder, at, self.super_scale))
+        factor = plus(builder, at, self.super_scale)
+        return spread(builder, small_integers(builder, chosen, True, factor))
 
     def _six(self, builder, at, k, part):
         first = self.first_group(builder, k)
@@ -124,9 +140,10 @@ class Q6K(UnpackerK):
         four = builder.shl(builder.lshr(group, dwords([1] * GROUPS)), dwords([2] * GROUPS))
         data = chosen_chunks(builder, nibbles, [i % 2 * 2 + part for i in range(GROUPS)])
         low = shifted(builder, data, four, 15)
-        two = builder.shl(group, dwords([1] * GROUPS))
-        high = shifted(builder, chunks(builder, [more] * GROUPS), two, 3)
-        return builder.or_(low, builder.shl(high, ir.Constant(high.type, [4] * high.type.count)))
+        # Pair g to bits 4 and 5: a rotation by 4, 2, 0 or -2.
+        turn = builder.sub(dwords([4] * GROUPS), builder.shl(group, dwords([1] * GROUPS)))
+        pairs = rotated(builder, chunks(builder, [more] * GROUPS), turn)
+        return builder.or_(low, builder.and_(pairs, every_byte(0x30)))
 
 
 def _six_bits(builder, at):

@@ -1,31 +1,38 @@
-"""Q5_0: blocks of 32 elements, a float16 scale, 32 fifth bits, 16 bytes of nibbles; scale x (number - 16)."""
+"""Q5_0: blocks of 32 elements: a float16 scale, 4 bytes of fifth bits, 16 bytes of nibbles.
+
+value = scale x (code - 16). Byte i of the nibbles holds element i in its low nibble and element i + 16 in its
+high one.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from picoqwen_core.quants import five_bits
-from picoqwen_core.quants.chunked import by_chunks, halves, inverse, read_halves
+from picoqwen_core.quants.blocks import decode, encode
+from picoqwen_core.quants.packing import pack_fifth_bits, pack_nibbles, unpack_fifth_bits, unpack_nibbles
+from picoqwen_core.quants.scales import half_bytes, halves, reciprocal
 
 BLOCK_SIZE, BLOCK_BYTES = 32, 22
 
 
 def quantize(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     """float32 (n,) -> uint8 (n / 32 * 22,); the element of largest magnitude becomes -16."""
-    return by_chunks(values, BLOCK_SIZE, BLOCK_BYTES, _quantize)
-
-
-def _quantize(blocks: NDArray[np.float32]) -> NDArray[np.uint8]:
-    largest = np.take_along_axis(blocks, np.abs(blocks).argmax(axis=1)[:, None], axis=1)
-    scale = largest / np.float32(-16)
-    # In double precision, as GGML's fused multiplication rounds.
-    scaled = blocks.astype(np.float64) * inverse(scale) + 16.5
-    nibbles, bits = five_bits.split(np.trunc(scaled).astype(np.uint8).clip(0, 31))
-    return np.concatenate([halves(scale), bits, nibbles], axis=1)
+    return encode(values, BLOCK_SIZE, BLOCK_BYTES, _encode)
 
 
 def dequantize(data: NDArray[np.uint8]) -> NDArray[np.float32]:
     """uint8 (n / 32 * 22,) -> float32 (n,)."""
-    blocks = data.reshape(-1, BLOCK_BYTES)
-    numbers = five_bits.join(blocks[:, 6:], blocks[:, 2:6]).astype(np.int8) - np.int8(16)
-    values: NDArray[np.float32] = read_halves(blocks[:, :2]) * numbers.astype(np.float32)
-    return values.reshape(-1)
+    return decode(data, BLOCK_SIZE, BLOCK_BYTES, _decode)
+
+
+def _encode(blocks: NDArray[np.float32]) -> NDArray[np.uint8]:
+    largest = np.take_along_axis(blocks, np.abs(blocks).argmax(axis=1)[:, None], axis=1)
+    scale = largest / np.float32(-16)
+    codes = (blocks * reciprocal(scale) + np.float32(16.5)).astype(np.uint8).clip(0, 31)
+    nibbles = pack_nibbles(codes.reshape(-1, 2, 16))
+    return np.concatenate([half_bytes(scale), pack_fifth_bits(codes), nibbles], axis=1)
+
+
+def _decode(blocks: NDArray[np.uint8]) -> NDArray[np.float32]:
+    nibbles = unpack_nibbles(blocks[:, 6:]).reshape(-1, BLOCK_SIZE)
+    codes = (nibbles | unpack_fifth_bits(blocks[:, 2:6])).astype(np.float32) - np.float32(16)
+    return halves(blocks[:, :2]) * codes
