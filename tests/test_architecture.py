@@ -1,22 +1,26 @@
 """Who may import whom, and how large files and functions may be."""
 
+import argparse
 import ast
 import re
 from pathlib import Path
 
 import pytest
 
+from picoqwen_core.__main__ import make_parser
 from tests.repository import ROOT, name_of, sources, syntax
 
 MAX_LINES, MAX_FUNCTION, MAX_KERNEL = 400, 50, 120
 
 # Each part of picoqwen_core and the parts it may import besides itself. The longest name that fits counts.
-# Nothing here is ever added for an import to the left: __main__ -> server -> router -> providers -> engine
-# client, and worker -> loaded model -> templates, home, engine -> model -> loaders, quants -> kernels.
+# Nothing here is ever added for an import to the left: __main__ -> commands -> server -> router -> providers
+# -> engine client, and worker -> loaded model -> templates, home, engine -> model -> loaders, quants
+# -> kernels.
 VOCABULARY = {"errors", "messages"}
 WIRE = {"engine.protocol"}
 MAY_IMPORT: dict[str, set[str]] = {
-    "__main__": {"server", "terminal", "config", "engine.client", *VOCABULARY},
+    "__main__": {"commands", *VOCABULARY},
+    "commands": {"server", "terminal", "config", "engine.client", *VOCABULARY},
     "terminal": VOCABULARY,
     "server": {"router", "providers", "config", "memory", "engine.client", *VOCABULARY},
     "router": {"providers", *VOCABULARY},
@@ -131,6 +135,12 @@ def test_pytorch_lives_in_training_only() -> None:
     elsewhere = [path for path in SOURCES if path.relative_to(ROOT).parts[0] != "training"]
     for path in elsewhere:
         assert not {"torch", "transformers"} & {name.split(".")[0] for name in imports_of(path)}, path
+
+
+def test_every_command_has_its_file_and_every_file_its_command() -> None:
+    files = {path.stem for path in (ROOT / "picoqwen_core" / "commands").glob("*.py")} - {"__init__"}
+    (commands,) = (a for a in make_parser()._actions if isinstance(a, argparse._SubParsersAction))
+    assert files == set(commands.choices)
 
 
 def test_packages_hold_a_docstring_and_no_logic() -> None:

@@ -1,0 +1,40 @@
+"""picoqwen serve: the HTTP server, with the settings of files, environment and flags."""
+
+import argparse
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+from picoqwen_core.config import LOG_LEVELS, load_settings
+
+HELP = "serve a model over HTTP"
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_SETTINGS = ("host", "port", "api_key", "model", "threads", "max_context_length", "cache_dir", "log_level")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags are settings; what is not given comes from the files and the environment."""
+    parser.add_argument("--config", type=Path, help="a TOML file")
+    parser.add_argument("--options", type=Path, help="the options.json of a Home Assistant app")
+    parser.add_argument("--host", help="address to listen on (127.0.0.1)")
+    parser.add_argument("--port", help="port to listen on (8080); 0 takes any free one")
+    parser.add_argument("--api-key", help="ask for this key; better set as PICOQWEN_API_KEY")
+    parser.add_argument("--model", help="a GGUF file, or a folder of them (the built-in model)")
+    parser.add_argument("--threads", help="threads to compute with (all cores)")
+    parser.add_argument("--context", dest="max_context_length", help="the most tokens of a conversation")
+    parser.add_argument("--cache-dir", help="where compiled kernels are kept")
+    parser.add_argument("--log-level", help=f"{', '.join(LOG_LEVELS)} (info)")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Serve until a signal says stop."""
+    # aiohttp takes aiodns where it finds it, as beside Home Assistant: 1.6 MB to look up names, and a server
+    # that only listens looks up none.
+    sys.modules.setdefault("aiodns", None)  # type: ignore[arg-type]
+    from picoqwen_core.server.run import serve  # noqa: PLC0415 - aiohttp is not needed for --help
+
+    flags = {name: getattr(arguments, name) for name in _SETTINGS}
+    settings = load_settings(config=arguments.config, options=arguments.options, flags=flags)
+    logging.basicConfig(level=settings.log_level.upper(), format=_LOG_FORMAT, stream=sys.stderr)
+    asyncio.run(serve(settings))
