@@ -28,14 +28,30 @@ class Sampler:
         seed = None if params.seed is None else params.seed & (2**64 - 1)
         self._rng = np.random.default_rng(seed)
 
-    def sample(self, logits: Logits, history: Sequence[int], generated_from: int = 0) -> int:
+    def sample(
+        self,
+        logits: Logits,
+        history: Sequence[int],
+        generated_from: int = 0,
+        mask: NDArray[np.int32] | None = None,
+    ) -> int:
         """The next id for logits of shape (vocab,), which are left unchanged.
 
         The repetition penalty covers the whole history, presence and frequency what was generated,
-        which starts at index `generated_from`. EngineError when the logits are not numbers.
+        which starts at index `generated_from`. mask: a bit for each id that may be drawn, the lowest first;
+        None for all. EngineError when the logits are not numbers, or none may be drawn.
         """
+        logits = _penalized(logits, self._params, history, generated_from)
+        if mask is None:
+            return self._choose(logits)
+        allowed = allowed_ids(mask, logits.size)
+        if not allowed.size:
+            raise EngineError("the constraint allows no token")
+        return int(allowed[self._choose(logits[allowed])])
+
+    def _choose(self, logits: Logits) -> int:
+        """An index into (n,) logits."""
         params = self._params
-        logits = _penalized(logits, params, history, generated_from)
         best = int(np.argmax(logits))
         if not math.isfinite(logits[best]):
             raise EngineError(f"the model's largest logit is {logits[best]}")
@@ -56,6 +72,11 @@ class Sampler:
         place = int(np.searchsorted(cumulative, self._rng.random() * cumulative[-1], side="right"))
         index = int(order[min(place, order.size - 1)])
         return index if ids is None else int(ids[index])
+
+
+def allowed_ids(mask: NDArray[np.int32], vocab: int) -> NDArray[np.intp]:
+    """The ids below `vocab` whose bits are set."""
+    return np.flatnonzero(np.unpackbits(mask.view(np.uint8), bitorder="little")[:vocab])
 
 
 def _validate(params: SamplingParams) -> None:

@@ -34,7 +34,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("engine.engine", "chat", "parsing", "sampling", "tokenizer", "home", "model", "loaders"),
         *VOCABULARY,
     },
-    "engine.engine": {"sampling", "model", *VOCABULARY},
+    "engine.engine": {"engine.constraint", "sampling", "model", *VOCABULARY},
+    "engine.constraint": set(),
     "chat": VOCABULARY,
     "parsing": VOCABULARY,
     "sampling": VOCABULARY,
@@ -54,7 +55,10 @@ MAY_IMPORT: dict[str, set[str]] = {
 HOMES: dict[str, tuple[str, ...]] = {
     "numba": ("kernels", "quants", "model", "engine.worker"),
     "llvmlite": ("kernels",),
-    "numpy": ("kernels", "quants", "model", "loaders", "sampling", "engine.engine", "engine.loaded"),
+    "numpy": (
+        *("kernels", "quants", "model", "loaders", "sampling"),
+        *("engine.engine", "engine.constraint", "engine.loaded"),
+    ),
     "tokenizers": ("tokenizer",),
     "jinja2": ("chat",),
     "aiohttp": ("server",),

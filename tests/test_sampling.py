@@ -146,3 +146,20 @@ def test_a_parameter_out_of_range_is_named(wrong):
 def test_logits_that_are_not_numbers_are_an_error_not_a_token():
     with pytest.raises(EngineError, match="nan"):
         Sampler(PLAIN).sample(np.array([0.0, np.nan], np.float32), ())
+
+
+def test_a_mask_leaves_only_its_ids():
+    mask = np.array([0b10010], np.int32)
+    sampler = Sampler(PLAIN)
+    drawn = [sampler.sample(logits(), (), 0, mask) for _ in range(DRAWS)]
+    assert_distribution(np.bincount(drawn, minlength=5) / DRAWS, [0, 0.1, 0, 0, 0.15])
+
+
+def test_a_mask_shorter_than_the_vocabulary_leaves_the_rest_out():
+    values = np.arange(40, dtype=np.float32)
+    assert Sampler(replace(PLAIN, temperature=0)).sample(values, (), 0, np.array([-1], np.int32)) == 31
+
+
+def test_a_mask_that_allows_nothing_is_an_error():
+    with pytest.raises(EngineError, match="allows no token"):
+        Sampler(PLAIN).sample(logits(), (), 0, np.zeros(1, np.int32))

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from picoqwen_core.engine.constraint import Constraint
 from picoqwen_core.errors import ContextLengthExceeded, RequestError
 from picoqwen_core.messages import FinishReason, SamplingParams
 from picoqwen_core.sampling import Sampler
@@ -73,12 +74,53 @@ class Engine[C: Cache]:
         max_tokens: int | None,
         stop_ids: frozenset[int],
         cancelled: Callable[[], bool] = lambda: False,
+        constraint: Constraint | None = None,
     ) -> Generator[int, None, FinishReason]:
         """Yield generated ids; the generator's return value says why they end.
 
-        A stop id ends the answer and is not yielded. max_tokens None is as many as the context holds.
+        A stop id ends the answer and is not yielded. max_tokens None is as many as the context holds. What a
+        constraint forces is yielded without drawing, and read together with what comes before it.
         Raises ContextLengthExceeded when the prompt leaves no room for one token.
         """
+        limit = self._limit(prompt_ids, max_tokens)
+        sampler = Sampler(params)
+        history, read = list(prompt_ids), 0
+        end = len(prompt_ids) + limit
+        while True:
+            # 1) Take what is certain already.
+            ids = constraint.forced() if constraint else []
+            if not ids:
+                if constraint and constraint.stopped():
+                    return "stop"
+                # 2) Else read what the cache does not hold yet, and draw.
+                logits = self._read(history, read) if read else self._prefill(history, cancelled)
+                if logits is None:
+                    return "cancelled"
+                read = len(history)
+                mask = constraint.mask() if constraint else None
+                ids = [sampler.sample(logits, history, len(prompt_ids), mask)]
+            # 3) Hand over, until something says stop. The last one is not read: nothing follows it.
+            for token in ids:
+                self.stats.decoded_tokens += 1
+                if token in stop_ids:
+                    return "stop"
+                if constraint:
+                    constraint.accept(token)
+                history.append(token)
+                yield token
+                if cancelled():
+                    return "cancelled"
+                if len(history) == end:
+                    return "length"
+
+    def forget(self) -> None:
+        """Empty the cache and set the counters to 0."""
+        self._cache.truncate(0)
+        self._held.clear()
+        self.stats = EngineStats()
+
+    def _limit(self, prompt_ids: Sequence[int], max_tokens: int | None) -> int:
+        """How many tokens may be generated, at least 1."""
         if not prompt_ids:
             raise RequestError("the prompt is empty")
         if len(prompt_ids) >= self.context_length:
@@ -86,37 +128,11 @@ class Engine[C: Cache]:
                 f"the prompt has {len(prompt_ids)} tokens, but the context holds {self.context_length}, "
                 "answer included"
             )
-        sampler = Sampler(params)
         room = self.context_length - len(prompt_ids)
         limit = room if max_tokens is None else min(max_tokens, room)
         if limit < 1:
             raise RequestError(f"max_tokens must be at least 1, got {max_tokens}")
-
-        # 1) Read what the cache does not hold yet.
-        logits = self._prefill(prompt_ids, cancelled)
-        if logits is None:
-            return "cancelled"
-        # 2) Draw, hand over, read back, until something says stop.
-        history = list(prompt_ids)
-        for place in range(limit):
-            token = sampler.sample(logits, history, len(prompt_ids))
-            self.stats.decoded_tokens += 1
-            if token in stop_ids:
-                return "stop"
-            history.append(token)
-            yield token
-            if cancelled():
-                return "cancelled"
-            # The last one is not read: nothing follows it.
-            if place + 1 < limit:
-                logits = self._forward([token])
-        return "length"
-
-    def forget(self) -> None:
-        """Empty the cache and set the counters to 0."""
-        self._cache.truncate(0)
-        self._held.clear()
-        self.stats = EngineStats()
+        return limit
 
     def _prefill(
         self, prompt_ids: Sequence[int], cancelled: Callable[[], bool]
@@ -127,13 +143,18 @@ class Engine[C: Cache]:
         self._cache.truncate(shared)
         del self._held[shared:]
         self.stats.cached_tokens += shared
-        logits = None
         for start in range(shared, len(prompt_ids), self._prefill_chunk):
             if cancelled():
                 return None
             chunk = prompt_ids[start : start + self._prefill_chunk]
             logits = self._forward(chunk)
             self.stats.prefilled_tokens += len(chunk)
+        return logits
+
+    def _read(self, ids: Sequence[int], start: int) -> NDArray[np.float32]:
+        """Logits after the ids from `start` on; more than one where some were forced."""
+        for place in range(start, len(ids), self._prefill_chunk):
+            logits = self._forward(ids[place : place + self._prefill_chunk])
         return logits
 
     def _forward(self, ids: Sequence[int]) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from picoqwen_core.engine.engine import Engine
-from picoqwen_core.errors import ContextLengthExceeded, RequestError
+from picoqwen_core.errors import ContextLengthExceeded, EngineError, RequestError
 from picoqwen_core.messages import SamplingParams
 
 VOCAB = 50
@@ -58,10 +58,52 @@ def engine(model) -> Engine:
     return Engine(model, context_length=20, prefill_chunk=4)
 
 
-def run(engine, prompt, *, params=GREEDY, max_tokens=3, stop=frozenset(), cancelled=lambda: False):
+class Scripted:
+    """Allows one set of ids for each place, and then nothing more; a set of one is forced."""
+
+    def __init__(self, *sets: set[int]) -> None:
+        self.sets = sets
+        self.accepted: list[int] = []
+
+    def mask(self):
+        bits = np.zeros(64, np.uint8)
+        bits[list(self.sets[len(self.accepted)])] = 1
+        return np.packbits(bits, bitorder="little").view(np.int32)
+
+    def forced(self) -> list[int]:
+        ids = []
+        for allowed in self.sets[len(self.accepted) :]:
+            if len(allowed) != 1:
+                break
+            ids += allowed
+        return ids
+
+    def accept(self, token: int) -> None:
+        assert token in self.sets[len(self.accepted)]
+        self.accepted.append(token)
+
+    def stopped(self) -> bool:
+        return len(self.accepted) == len(self.sets)
+
+    def rollback(self, tokens: int) -> None:
+        del self.accepted[len(self.accepted) - tokens :]
+
+
+def run(
+    engine,
+    prompt,
+    *,
+    params=GREEDY,
+    max_tokens=3,
+    stop=frozenset(),
+    cancelled=lambda: False,
+    constraint=None,
+):
     """The generated ids and the reason for their end."""
     ids = []
-    stream = engine.generate(prompt, params, max_tokens=max_tokens, stop_ids=stop, cancelled=cancelled)
+    stream = engine.generate(
+        prompt, params, max_tokens=max_tokens, stop_ids=stop, cancelled=cancelled, constraint=constraint
+    )
     while True:
         try:
             ids.append(next(stream))
@@ -170,3 +212,32 @@ def test_forgetting_empties_cache_and_counters(engine):
     assert engine.stats.decoded_tokens == 0
     run(engine, [0, 5])
     assert engine.stats.cached_tokens == 0
+
+
+def test_a_constraint_leaves_only_what_it_allows(engine):
+    constraint = Scripted({6, 7}, {30, 31}, {7, 31})
+    assert run(engine, [0, 5], max_tokens=9, constraint=constraint) == ([6, 30, 31], "stop")
+
+
+def test_what_is_forced_is_read_in_one_go_with_what_was_drawn(engine, model):
+    constraint = Scripted({6, 7}, {20}, {21}, {22, 23}, {24})
+    assert run(engine, [0, 5], max_tokens=9, constraint=constraint) == ([6, 20, 21, 22, 24], "stop")
+    assert model.reads == [[0, 5], [6, 20, 21]]
+    assert engine.stats.decoded_tokens == 5
+
+
+def test_what_is_forced_at_the_start_is_read_with_the_prompt_in_chunks(engine, model):
+    constraint = Scripted({20}, {21}, {22}, {23}, {24, 25})
+    assert run(engine, [0, 5], max_tokens=9, constraint=constraint) == ([20, 21, 22, 23, 24], "stop")
+    assert model.reads == [[0, 5, 20, 21], [22, 23]]
+
+
+def test_a_constrained_answer_still_ends_at_max_tokens_or_a_stop_token(engine):
+    forced = Scripted({20}, {21}, {22}, {23})
+    assert run(engine, [0, 5], max_tokens=2, constraint=forced) == ([20, 21], "length")
+    assert run(engine, [0, 5], stop=frozenset({6}), constraint=Scripted({6, 7}, {8})) == ([], "stop")
+
+
+def test_a_constraint_that_allows_nothing_is_an_error(engine):
+    with pytest.raises(EngineError, match="allows no token"):
+        run(engine, [0, 5], constraint=Scripted(set(), {1}))
