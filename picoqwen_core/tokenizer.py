@@ -21,6 +21,8 @@ _PRE_TOKENIZERS = {
     r"|\s+",
 }
 _STOP_KEYS = ("eos_token_id", "eot_token_id", "eom_token_id")
+# Every id that ends an answer; Hugging Face's generation_config.json may list any number.
+_STOP_LIST = "picoqwen.stop_token_ids"
 # Qwen's end of turn and end of text; a file names only one of them as its end of sequence.
 _STOP_NAMES = ("<|im_end|>", "<|endoftext|>")
 
@@ -198,11 +200,21 @@ def _texts(metadata: Mapping[str, Any], key: str) -> Sequence[str]:
 
 def _optional_id(metadata: Mapping[str, Any], key: str) -> int | None:
     value = metadata.get(f"tokenizer.ggml.{key}")
-    return None if value is None else int(value)
+    return None if value is None else _id(f"tokenizer.ggml.{key}", value)
+
+
+def _id(key: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise CheckpointError(f"{key} is {value!r}; expected the id of a token")
+    return value
 
 
 def _stop_ids(metadata: Mapping[str, Any], tokens: Sequence[str]) -> frozenset[int]:
+    listed = metadata.get(_STOP_LIST, ())
+    if not isinstance(listed, list | tuple):
+        raise CheckpointError(f"{_STOP_LIST} is {listed!r}; expected a list of ids")
     named = {index for index, token in enumerate(tokens) if token in _STOP_NAMES}
+    named |= {_id(_STOP_LIST, value) for value in listed}
     ids = named | {found for key in _STOP_KEYS if (found := _optional_id(metadata, key)) is not None}
     if not ids:
         raise CheckpointError("the tokenizer names no end of sequence (tokenizer.ggml.eos_token_id)")

@@ -12,7 +12,7 @@ from picoqwen_core.engine.engine import Engine
 from picoqwen_core.errors import CheckpointError, RequestError
 from picoqwen_core.home.responder import HomeResponder
 from picoqwen_core.loaders.checkpoint import Checkpoint
-from picoqwen_core.loaders.gguf import open_gguf
+from picoqwen_core.loaders.open import open_checkpoint
 from picoqwen_core.messages import (
     ChatDelta,
     ChatRequest,
@@ -49,8 +49,8 @@ class LoadedModel:
 
     @classmethod
     def load(cls, path: Path, model_id: str, context_length: int | None, threads: int | None) -> Self:
-        """Open a GGUF file; CheckpointError when it cannot be used."""
-        checkpoint = open_gguf(path)
+        """Open a model (loaders.open); CheckpointError when it cannot be used."""
+        checkpoint = open_checkpoint(path)
         metadata = checkpoint.metadata
         tokenizer = Tokenizer.from_metadata(metadata)
         template = ChatTemplate.from_metadata(metadata) if TEMPLATE_KEY in metadata else None

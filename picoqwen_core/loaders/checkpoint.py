@@ -1,4 +1,4 @@
-"""A checkpoint in memory: metadata, and tensors as views of the mapped file."""
+"""A checkpoint in memory: metadata, and tensors as views of the mapped files."""
 
 import mmap
 from collections.abc import Mapping
@@ -29,13 +29,16 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A model file: its metadata and its tensors, which stay valid until `close`."""
+    """A model in GGUF's vocabulary, whatever its files are: metadata keys and tensor names as GGUF has them.
+
+    path: what was opened; size: bytes of all its files. Tensors stay valid until `close`.
+    """
 
     path: Path
     metadata: Mapping[str, Any]
     tensors: Mapping[str, Tensor]
     size: int
-    _map: mmap.mmap | None = field(default=None, repr=False)
+    maps: tuple[mmap.mmap, ...] = field(default=(), repr=False)
 
     def tensor(self, name: str) -> Tensor:
         """The tensor of that name. Raises CheckpointError when the file lacks it."""
@@ -44,9 +47,9 @@ class Checkpoint:
         return self.tensors[name]
 
     def close(self) -> None:
-        """Unmap the file, unless arrays still refer to it; then the last of them does."""
-        if self._map is not None:
+        """Unmap the files, unless arrays still refer to them; then the last of them does."""
+        for each in self.maps:
             try:
-                self._map.close()
+                each.close()
             except BufferError:
-                return
+                continue

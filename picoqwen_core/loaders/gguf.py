@@ -5,7 +5,6 @@ used. Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
 
 import math
-import mmap
 import struct
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 
 from picoqwen_core.errors import CheckpointError
 from picoqwen_core.loaders.checkpoint import Checkpoint, Tensor
+from picoqwen_core.loaders.files import map_file
 from picoqwen_core.quants.formats import FORMATS_BY_ID
 
 MAGIC = b"GGUF"
@@ -76,18 +76,12 @@ class _Cursor:
 def open_gguf(path: Path | str) -> Checkpoint:
     """Map a GGUF file. Raises CheckpointError, naming the file and the value, for anything that is wrong."""
     path = Path(path)
-    try:
-        with path.open("rb") as file:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except FileNotFoundError as err:
-        raise CheckpointError(f"{path}: no such file") from err
-    except (OSError, ValueError) as err:
-        raise CheckpointError(f"{path}: cannot be read: {err}") from err
+    mapped = map_file(path)
     cursor = _Cursor(path, memoryview(mapped))
     tensor_count, value_count = _header(cursor)
     metadata = _metadata(cursor, value_count)
     tensors = _tensors(cursor, tensor_count, metadata, np.frombuffer(mapped, np.uint8))
-    return Checkpoint(path, metadata, tensors, len(mapped), mapped)
+    return Checkpoint(path, metadata, tensors, len(mapped), (mapped,))
 
 
 def _header(cursor: _Cursor) -> tuple[int, int]:
