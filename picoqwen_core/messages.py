@@ -131,6 +131,15 @@ class GenerateRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoreRequest:
+    """How likely is each of these answers to a conversation, by the model's own probabilities?"""
+
+    messages: tuple[Message, ...]
+    choices: tuple[str, ...]
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Token counts of one request; cached tokens are the part of the prompt that was not read again."""
 

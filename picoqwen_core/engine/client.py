@@ -10,10 +10,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from picoqwen_core.engine.connection import WorkerConnection
+from picoqwen_core.engine.connection import Replies, WorkerConnection
 from picoqwen_core.engine.protocol import from_json, to_json
 from picoqwen_core.errors import EngineError, EngineUnavailable, PicoQwenError
-from picoqwen_core.messages import ChatDelta, ChatRequest, EngineStatus, GenerateRequest, ModelInfo
+from picoqwen_core.messages import (
+    ChatDelta,
+    ChatRequest,
+    EngineStatus,
+    GenerateRequest,
+    ModelInfo,
+    ScoreRequest,
+)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -104,6 +111,14 @@ class EngineClient:
         """Stream the continuation of a raw prompt."""
         return self._stream("generate", request)
 
+    async def score(self, request: ScoreRequest) -> list[float]:
+        """The log probability of each of the request's choices. Cancelling it stops the work."""
+        frame: dict[str, Any] = {"op": "score", "request": to_json(request)}
+        with self._ready_connection().open(frame) as replies:
+            reply = await self._heard(replies)
+        scores: list[float] = reply["scores"]
+        return scores
+
     async def status(self, time_limit: float = 5.0) -> EngineStatus:
         """Counters of the worker since it started."""
         async with asyncio.timeout(time_limit):
@@ -114,16 +129,20 @@ class EngineClient:
         frame: dict[str, Any] = {"op": op, "request": to_json(request)}
         with self._ready_connection().open(frame) as replies:
             while True:
-                try:
-                    async with asyncio.timeout(self._silence_timeout):
-                        reply = await replies.next()
-                except TimeoutError as err:
-                    raise EngineUnavailable(
-                        f"the engine of {self._model_id} has been silent for {self._silence_timeout:g} s"
-                    ) from err
+                reply = await self._heard(replies)
                 if "end" in reply:
                     return
                 yield from_json(ChatDelta, reply["delta"])
+
+    async def _heard(self, replies: Replies) -> dict[str, Any]:
+        """The next reply. Raises EngineUnavailable when none comes in time."""
+        try:
+            async with asyncio.timeout(self._silence_timeout):
+                return await replies.next()
+        except TimeoutError as err:
+            raise EngineUnavailable(
+                f"the engine of {self._model_id} has been silent for {self._silence_timeout:g} s"
+            ) from err
 
     def _ready_connection(self) -> WorkerConnection:
         if self._connection is None or self.state != "ready":

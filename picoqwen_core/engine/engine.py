@@ -6,6 +6,7 @@ conversation, is read from where the two part.
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -113,6 +114,36 @@ class Engine[C: Cache]:
                 if len(history) == end:
                     return "length"
 
+    def score(
+        self,
+        prompt_ids: Sequence[int],
+        choices: Sequence[Sequence[int]],
+        *,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> list[float] | None:
+        """The natural logarithm of each continuation's probability after the prompt; None when cancelled.
+
+        Nothing is sampled, so no temperature applies. Raises ContextLengthExceeded when the prompt and its
+        longest continuation do not fit.
+        """
+        if not prompt_ids or not all(choices):
+            raise RequestError("the prompt and each choice need at least one token")
+        needed = len(prompt_ids) + max(map(len, choices))
+        if needed > self.context_length:
+            raise ContextLengthExceeded(
+                f"the prompt and a choice have {needed} tokens, but the context holds {self.context_length}"
+            )
+        logits = self._prefill(prompt_ids, cancelled)
+        if logits is None:
+            return None
+        first = _log_probabilities(logits)
+        scores = []
+        for choice in choices:
+            if cancelled():
+                return None
+            scores.append(self._continued(len(prompt_ids), first, choice))
+        return scores
+
     def forget(self) -> None:
         """Empty the cache and set the counters to 0."""
         self._cache.truncate(0)
@@ -133,6 +164,16 @@ class Engine[C: Cache]:
         if limit < 1:
             raise RequestError(f"max_tokens must be at least 1, got {max_tokens}")
         return limit
+
+    def _continued(self, prompt_length: int, first: NDArray[np.float64], choice: Sequence[int]) -> float:
+        """The log probability of one continuation; `first` holds those of its first token."""
+        self._cache.truncate(prompt_length)
+        del self._held[prompt_length:]
+        score = float(first[choice[0]])
+        # The last token is not read: nothing follows it.
+        for token, following in pairwise(choice):
+            score += float(_log_probabilities(self._forward([token]))[following])
+        return score
 
     def _prefill(
         self, prompt_ids: Sequence[int], cancelled: Callable[[], bool]
@@ -175,3 +216,10 @@ def _common_prefix(left: Sequence[int], right: Sequence[int]) -> int:
         if a != b:
             return place
     return min(len(left), len(right))
+
+
+def _log_probabilities(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The (vocab,) logits as natural logarithms of probabilities."""
+    shifted = logits.astype(np.float64) - float(logits.max())
+    logarithms: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum())
+    return logarithms

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,6 +21,7 @@ from picoqwen_core.messages import (
     GenerateRequest,
     ModelInfo,
     SamplingParams,
+    ScoreRequest,
     Usage,
 )
 from picoqwen_core.model.qwen3 import Qwen3
@@ -83,6 +85,26 @@ class LoadedModel:
             ids.insert(0, self._tokenizer.bos_id)
         reason = yield from self._answer(ids, request, cancelled, _as_content, skip_special=False)
         yield ChatDelta(finish_reason=reason, usage=meter.usage(len(ids)))
+
+    def score(self, request: ScoreRequest, cancelled: Callable[[], bool]) -> list[float] | None:
+        """The log probability of each choice as the beginning of the answer; None when cancelled.
+
+        RequestError for the built-in model, which writes decisions and no answers, and where one choice
+        begins like another, so that their probabilities would overlap.
+        """
+        if self.info.built_in or self._template is None:
+            raise RequestError(
+                f"{self.info.id} answers no free questions, so it cannot weigh choices; name a larger model"
+            )
+        prompt = self._template.render(request.messages, thinking=False)
+        choices = [self._tokenizer.encode(choice) for choice in request.choices]
+        for left, right in permutations(range(len(choices)), 2):
+            if choices[right][: len(choices[left])] == choices[left]:
+                raise RequestError(
+                    f"choice {request.choices[right]!r} begins like {request.choices[left]!r}; "
+                    "give them distinct beginnings, such as letters"
+                )
+        return self.engine.score(self._tokenizer.encode(prompt), choices, cancelled=cancelled)
 
     def _template_chat(self, request: ChatRequest, cancelled: Callable[[], bool]) -> Iterator[ChatDelta]:
         if self._template is None:

@@ -29,7 +29,7 @@ from picoqwen_core.engine.protocol import (
 )
 from picoqwen_core.errors import EngineError, PicoQwenError
 from picoqwen_core.memory import settle
-from picoqwen_core.messages import ChatRequest, EngineStatus, GenerateRequest
+from picoqwen_core.messages import ChatRequest, EngineStatus, GenerateRequest, ScoreRequest
 
 if TYPE_CHECKING:
     from picoqwen_core.engine.loaded import LoadedModel
@@ -99,7 +99,7 @@ class Worker:
 
     def _handle(self, frame: Frame) -> None:
         match frame["op"]:
-            case "chat" | "generate":
+            case "chat" | "generate" | "score":
                 try:
                     self._jobs.add(Job(frame["id"], frame["op"], frame["request"]))
                 except PicoQwenError as err:
@@ -111,6 +111,10 @@ class Worker:
 
     def _answer(self, model: "LoadedModel", job: Job) -> None:
         try:
+            if job.op == "score":
+                scores = model.score(from_json(ScoreRequest, job.request), job.cancelled.is_set)
+                self.send({"id": job.id, "scores": scores})
+                return
             if job.op == "chat":
                 deltas = model.chat(from_json(ChatRequest, job.request), job.cancelled.is_set)
             else:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from picoqwen_core.engine.client import RESTART_DELAYS, EngineClient
 from picoqwen_core.errors import CheckpointError, EngineUnavailable, PicoQwenError
-from picoqwen_core.messages import ChatDelta, ChatRequest, GenerateRequest, InstalledModel
+from picoqwen_core.messages import ChatDelta, ChatRequest, GenerateRequest, InstalledModel, ScoreRequest
 from picoqwen_core.providers.provider import ProviderHealth
 
 _LOGGER = logging.getLogger(__name__)
@@ -92,6 +92,11 @@ class LocalProvider:
         async with aclosing(self._client.generate(request)) as deltas:
             async for delta in deltas:
                 yield delta
+
+    async def score(self, request: ScoreRequest) -> list[float]:
+        """The log probability of each choice; waits like chat."""
+        await self._until_ready()
+        return await self._client.score(request)
 
     async def _load(self) -> None:
         """Try until the worker is up; a file that cannot be used will not mend itself."""

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from picoqwen_core.messages import ChatDelta, ChatRequest, GenerateRequest, InstalledModel
+from picoqwen_core.messages import ChatDelta, ChatRequest, GenerateRequest, InstalledModel, ScoreRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +44,6 @@ class Provider(Protocol):
 
     def generate(self, request: GenerateRequest) -> AsyncGenerator[ChatDelta]:
         """Stream the continuation of raw text."""
+
+    async def score(self, request: ScoreRequest) -> list[float]:
+        """The natural logarithm of each choice's probability, in their order."""

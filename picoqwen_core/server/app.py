@@ -9,7 +9,7 @@ from picoqwen_core.config import Settings, model_files
 from picoqwen_core.engine.client import EngineClient
 from picoqwen_core.providers.local import LocalProvider
 from picoqwen_core.router import Router
-from picoqwen_core.server import chat, generate, health, middleware, models
+from picoqwen_core.server import chat, generate, health, middleware, models, score
 from picoqwen_core.server.state import STATE, State
 
 
@@ -24,6 +24,7 @@ def make_app(state: State) -> web.Application:
         [
             web.post("/api/v1/chat", chat.chat),
             web.post("/api/v1/generate", generate.generate),
+            web.post("/api/v1/score", score.score),
             web.get("/api/v1/models", models.models),
             web.get("/api/v1/health", health.health),
             web.post("/v1/chat/completions", chat.chat),

@@ -18,6 +18,7 @@ from picoqwen_core.messages import (
     HomeFloor,
     Message,
     SamplingParams,
+    ScoreRequest,
     ToolCall,
     ToolSpec,
 )
@@ -36,7 +37,7 @@ from picoqwen_core.server.fields import (
     validated,
 )
 
-MAX_MESSAGES, MAX_TOOLS, MAX_ENTITIES = 1000, 512, 5000
+MAX_MESSAGES, MAX_TOOLS, MAX_ENTITIES, MAX_CHOICES = 1000, 512, 5000, 256
 BODY_SECONDS = 30.0
 _TOOL_NAME = re.compile(r"[\w.:-]{1,128}\Z")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -146,6 +147,13 @@ _CHAT = _object(
     }
 )
 _GENERATE = _object({**_COMMON, vol.Required("prompt"): string})
+_SCORE = _object(
+    {
+        **_optional("model", string),
+        vol.Required("messages"): vol.All([_MESSAGE], vol.Length(min=1, max=MAX_MESSAGES)),
+        vol.Required("choices"): vol.All([string], vol.Length(min=2, max=MAX_CHOICES)),
+    }
+)
 
 
 async def read_body(request: web.Request) -> dict[str, Any]:
@@ -191,6 +199,16 @@ def generate_request(body: dict[str, Any]) -> GenerateRequest:
         sampling=_sampling(data),
         max_tokens=data["max_completion_tokens"] or data["max_tokens"],
         stop=data["stop"],
+    )
+
+
+def score_request(body: dict[str, Any]) -> ScoreRequest:
+    """A request to weigh choices. Raises RequestError naming the field and what is wrong with it."""
+    data = validated(_SCORE, body)
+    return ScoreRequest(
+        messages=tuple(_message(message) for message in data["messages"]),
+        choices=tuple(data["choices"]),
+        model=data["model"],
     )
 
 

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -7,7 +7,14 @@ import aiohttp
 import pytest
 
 from picoqwen_core.config import Settings
-from picoqwen_core.messages import ChatDelta, ChatRequest, GenerateRequest, InstalledModel, Usage
+from picoqwen_core.messages import (
+    ChatDelta,
+    ChatRequest,
+    GenerateRequest,
+    InstalledModel,
+    ScoreRequest,
+    Usage,
+)
 from picoqwen_core.providers.provider import ProviderHealth
 from picoqwen_core.router import Router
 from picoqwen_core.server.app import make_app
@@ -25,10 +32,13 @@ class FakeProvider:
 
     name = "fake"
 
-    def __init__(self, *answer: ChatDelta | Exception | float, model: str = "tiny") -> None:
+    def __init__(
+        self, *answer: ChatDelta | Exception | float, model: str = "tiny", scores: Sequence[float] = ()
+    ) -> None:
         self.answer = answer
+        self.scores = list(scores)
         self.health = ProviderHealth("ready")
-        self.requests: list[ChatRequest | GenerateRequest] = []
+        self.requests: list[ChatRequest | GenerateRequest | ScoreRequest] = []
         self.closed = asyncio.Event()
         self.sent = 0
         self._model = model
@@ -54,7 +64,14 @@ class FakeProvider:
         async for delta in self._answer(request):
             yield delta
 
-    async def _answer(self, request: ChatRequest | GenerateRequest) -> AsyncGenerator[ChatDelta]:
+    async def score(self, request: ScoreRequest) -> list[float]:
+        async for _ in self._answer(request):
+            pass
+        return self.scores
+
+    async def _answer(
+        self, request: ChatRequest | GenerateRequest | ScoreRequest
+    ) -> AsyncGenerator[ChatDelta]:
         self.requests.append(request)
         try:
             for item in self.answer:
