@@ -13,7 +13,9 @@ PicoQwenError
 """
 
 from http import HTTPStatus
-from typing import ClassVar
+from typing import Any, ClassVar
+
+_SHOWN_CHARACTERS = 100
 
 
 class PicoQwenError(Exception):
@@ -81,3 +83,9 @@ class BusyError(PicoQwenError):
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     code = "busy"
+
+
+def shown(value: Any) -> str:
+    """A value from a file for a message: cut short, because such a value may have any size."""
+    text = repr(value[:_SHOWN_CHARACTERS] if isinstance(value, str | bytes | list) else value)
+    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."

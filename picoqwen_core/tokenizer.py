@@ -2,40 +2,19 @@
 
 import codecs
 from collections.abc import Iterable, Mapping, Sequence
-from enum import IntEnum
 from typing import Any, Protocol, Self
 
 import tokenizers
 from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers
 
-from picoqwen_core.errors import CheckpointError
+from picoqwen_core.byte_level import PATTERNS, TokenType, byte_alphabet
+from picoqwen_core.errors import CheckpointError, shown
 
-# How text is cut before merging, by the name in `tokenizer.ggml.pre`.
-_PRE_TOKENIZERS = {
-    "qwen2": r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
-    r"|[^\r\n\p{L}\p{N}]?\p{L}+"
-    r"|\p{N}"
-    r"| ?[^\s\p{L}\p{N}]+[\r\n]*"
-    r"|\s*[\r\n]+"
-    r"|\s+(?!\S)"
-    r"|\s+",
-}
 _STOP_KEYS = ("eos_token_id", "eot_token_id", "eom_token_id")
 # Every id that ends an answer; Hugging Face's generation_config.json may list any number.
 _STOP_LIST = "picoqwen.stop_token_ids"
 # Qwen's end of turn and end of text; a file names only one of them as its end of sequence.
 _STOP_NAMES = ("<|im_end|>", "<|endoftext|>")
-
-
-class TokenType(IntEnum):
-    """`tokenizer.ggml.token_type`."""
-
-    NORMAL = 1
-    UNKNOWN = 2
-    CONTROL = 3
-    USER_DEFINED = 4
-    UNUSED = 5
-    BYTE = 6
 
 
 class StreamDecoder(Protocol):
@@ -72,7 +51,7 @@ class Tokenizer:
         self._pieces.normalizer = normalizers.NFC()
         self._pieces.pre_tokenizer = pre_tokenizers.Sequence(
             [
-                pre_tokenizers.Split(Regex(_PRE_TOKENIZERS[pre]), behavior="isolated"),
+                pre_tokenizers.Split(Regex(PATTERNS[pre]), behavior="isolated"),
                 pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
             ]
         )
@@ -97,18 +76,22 @@ class Tokenizer:
         model, pre = _text(metadata, "model"), _text(metadata, "pre")
         if model != "gpt2":
             raise CheckpointError(
-                f"tokenizer.ggml.model is {model!r}; only byte-level BPE ('gpt2') is supported"
+                f"tokenizer.ggml.model is {shown(model)}; only byte-level BPE ('gpt2') is supported"
             )
-        if pre not in _PRE_TOKENIZERS:
-            raise CheckpointError(f"tokenizer.ggml.pre is {pre!r}; supported: {', '.join(_PRE_TOKENIZERS)}")
+        if pre not in PATTERNS:
+            raise CheckpointError(f"tokenizer.ggml.pre is {shown(pre)}; supported: {', '.join(PATTERNS)}")
         tokens = _texts(metadata, "tokens")
         merges = _texts(metadata, "merges")
         types = metadata.get("tokenizer.ggml.token_type")
         if types is None:
             types = [TokenType.NORMAL] * len(tokens)
+        if not isinstance(types, list):
+            raise CheckpointError(f"tokenizer.ggml.token_type is {shown(types)}; expected a list of numbers")
         if len(types) != len(tokens):
             raise CheckpointError(f"the file has {len(tokens)} tokens but {len(types)} token types")
         bos = _optional_id(metadata, "bos_token_id") if metadata.get("tokenizer.ggml.add_bos_token") else None
+        if bos is not None and bos >= len(tokens):
+            raise CheckpointError(f"the tokenizer's first token {bos} is outside its {len(tokens)} tokens")
         return cls(tokens, merges, types=types, pre=pre, stop_ids=_stop_ids(metadata, tokens), bos_id=bos)
 
     def encode(self, text: str, *, special: bool = True) -> list[int]:
@@ -179,23 +162,22 @@ def _bpe(tokens: Sequence[str], merges: Iterable[str]) -> models.BPE:
 def _pair(merge: str) -> tuple[str, str]:
     left, space, right = merge.partition(" ")
     if not (left and space and right) or " " in right:
-        raise CheckpointError(f"the tokenizer's merge {merge!r} is not two tokens with a space between")
+        raise CheckpointError(f"the tokenizer's merge {shown(merge)} is not two tokens with a space between")
     return left, right
 
 
 def _text(metadata: Mapping[str, Any], key: str) -> str:
     value = metadata.get(f"tokenizer.ggml.{key}")
     if not isinstance(value, str):
-        raise CheckpointError(f"tokenizer.ggml.{key} is {value!r}; expected a text")
+        raise CheckpointError(f"tokenizer.ggml.{key} is {shown(value)}; expected a text")
     return value
 
 
 def _texts(metadata: Mapping[str, Any], key: str) -> Sequence[str]:
     value = metadata.get(f"tokenizer.ggml.{key}")
-    if value is None or isinstance(value, (str, int, float)):
-        raise CheckpointError(f"tokenizer.ggml.{key} is {value!r}; expected a list of texts")
-    texts: Sequence[str] = value
-    return texts
+    if not isinstance(value, list) or not set(map(type, value)) <= {str}:
+        raise CheckpointError(f"tokenizer.ggml.{key} is {shown(value)}; expected a list of texts")
+    return value
 
 
 def _optional_id(metadata: Mapping[str, Any], key: str) -> int | None:
@@ -205,14 +187,14 @@ def _optional_id(metadata: Mapping[str, Any], key: str) -> int | None:
 
 def _id(key: str, value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise CheckpointError(f"{key} is {value!r}; expected the id of a token")
+        raise CheckpointError(f"{key} is {shown(value)}; expected the id of a token")
     return value
 
 
 def _stop_ids(metadata: Mapping[str, Any], tokens: Sequence[str]) -> frozenset[int]:
     listed = metadata.get(_STOP_LIST, ())
     if not isinstance(listed, list | tuple):
-        raise CheckpointError(f"{_STOP_LIST} is {listed!r}; expected a list of ids")
+        raise CheckpointError(f"{_STOP_LIST} is {shown(listed)}; expected a list of ids")
     named = {index for index, token in enumerate(tokens) if token in _STOP_NAMES}
     named |= {_id(_STOP_LIST, value) for value in listed}
     ids = named | {found for key in _STOP_KEYS if (found := _optional_id(metadata, key)) is not None}
@@ -221,18 +203,6 @@ def _stop_ids(metadata: Mapping[str, Any], tokens: Sequence[str]) -> frozenset[i
     if (largest := max(ids)) >= len(tokens):
         raise CheckpointError(f"the tokenizer's end token {largest} is outside its {len(tokens)} tokens")
     return frozenset(ids)
-
-
-def byte_alphabet() -> dict[int, str]:
-    """The printable character that byte-level BPE writes for each byte.
-
-    Visible Latin-1 characters stand for themselves, the other bytes for U+0100 and on, in byte order.
-    """
-    visible = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
-    moved = (byte for byte in range(256) if byte not in visible)
-    return {byte: chr(byte) for byte in visible} | {
-        byte: chr(0x100 + place) for place, byte in enumerate(moved)
-    }
 
 
 _BYTE_OF = {character: byte for byte, character in byte_alphabet().items()}

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+from picoqwen_core.byte_level import TokenType
 from picoqwen_core.quants.floats import dequantize_bf16, quantize_bf16
-from picoqwen_core.tokenizer import TokenType
 from tests.oracles.shapes import RMS_EPS, ROPE_THETA, Shape
 from tests.oracles.weights import random_weights
 from tests.vocabulary import tiny_metadata

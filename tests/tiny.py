@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from picoqwen_core.tokenizer import TokenType
+from picoqwen_core.byte_level import TokenType
 from tests.factories import write_tiny_gguf
 from tests.vocabulary import tiny_metadata
 

@@ -4,9 +4,9 @@ import gzip
 from pathlib import Path
 from typing import Any
 
+from picoqwen_core.byte_level import TokenType, byte_alphabet
 from picoqwen_core.home.dsl import special_tokens
 from picoqwen_core.home.render import END
-from picoqwen_core.tokenizer import TokenType, byte_alphabet
 
 DATA = Path(__file__).parent / "data"
 # Added tokens of Qwen3 in id order, from 151643 on; those before <tool_call> are control tokens.

@@ -59,8 +59,11 @@ def parse_json(data: bytes, where: str) -> dict[str, Any]:
     """A JSON object. Raises CheckpointError for anything else, for a key that occurs twice, and for NaN."""
     try:
         found = json.loads(data, object_pairs_hook=_object, parse_constant=_refuse_constant)
+        if b"\\ud" in data or b"\\uD" in data:
+            # Half of a character can be escaped, but it is no text: nothing could be made of it later.
+            json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as err:
-        raise CheckpointError(f"{where}: is not sound JSON: {err}") from err
+        raise CheckpointError(f"{where}: is not sound JSON: {str(err)[:200]}") from err
     if not isinstance(found, dict):
         raise CheckpointError(f"{where}: must hold a JSON object, holds {type(found).__name__}")
     return found

@@ -5,6 +5,8 @@ used. Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
 
 import math
+import mmap
+import re
 import struct
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +22,13 @@ from picoqwen_core.quants.formats import FORMATS_BY_ID
 MAGIC = b"GGUF"
 DEFAULT_ALIGNMENT = 32
 MAX_DIMENSIONS = 4
+# As Python objects, values of an array take many times their bytes; large vocabularies have 262,144 tokens.
+MAX_ARRAY = 1 << 22
+MAX_NAME = 1024
+_LENGTH = struct.Struct("<Q")
+# How parts of a model in several files are named: https://github.com/ggml-org/llama.cpp, llama_split_path.
+_MAX_PARTS = 1 << 16
+_PART_NAME = re.compile(r"(.*)-([0-9]{5})-of-([0-9]{5})\.gguf")
 # GGUF value types: struct code of the scalar ones.
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
@@ -28,26 +37,53 @@ _STRING, _ARRAY = 8, 9
 class _Cursor:
     """Reads values from the mapped header, from front to back."""
 
-    def __init__(self, path: Path, view: memoryview) -> None:
-        self.path, self.view, self.at = path, view, 0
+    def __init__(self, path: Path, data: mmap.mmap) -> None:
+        self.path, self.data, self.at, self.size = path, data, 0, len(data)
 
-    def take(self, count: int, what: str) -> memoryview:
-        if count > len(self.view) - self.at:
+    def require(self, count: int, what: str) -> None:
+        if count > self.size - self.at:
             raise CheckpointError(
-                f"{self.path}: {what} needs {count} bytes at offset {self.at}, the file has {len(self.view)}"
+                f"{self.path}: {what} needs {count} bytes at offset {self.at}, the file has {self.size}"
             )
+
+    def take(self, count: int, what: str) -> bytes:
+        self.require(count, what)
         self.at += count
-        return self.view[self.at - count : self.at]
+        return self.data[self.at - count : self.at]
 
     def scalar(self, code: str, what: str) -> Any:
         return struct.unpack("<" + code, self.take(struct.calcsize("<" + code), what))[0]
 
+    def name(self, what: str) -> str:
+        found = self.string(what)
+        if len(found) > MAX_NAME:
+            raise CheckpointError(f"{self.path}: {what} has {len(found)} characters")
+        return found
+
     def string(self, what: str) -> str:
-        length = self.scalar("Q", what)
+        return self.strings(1, what)[0]
+
+    def strings(self, count: int, what: str) -> list[str]:
+        """A vocabulary has 300,000 of them, so this is one plain loop."""
+        data, at, size = self.data, self.at, self.size
+        length_at = _LENGTH.unpack_from
+        found: list[str] = []
         try:
-            return str(self.take(length, what), "utf-8")
+            for _ in range(count):
+                (length,) = length_at(data, at)
+                end = at + 8 + length
+                if end > size:
+                    break
+                found.append(str(data[at + 8 : end], "utf-8"))
+                at = end
+        except struct.error:
+            pass  # the file ends within a length
         except UnicodeDecodeError as err:
             raise CheckpointError(f"{self.path}: {what} is not UTF-8: {err}") from err
+        self.at = at
+        if len(found) < count:
+            raise CheckpointError(f"{self.path}: {what} needs more than the {size} bytes that the file has")
+        return found
 
     def value(self, kind: int, what: str) -> Any:
         if kind in _SCALARS:
@@ -60,24 +96,72 @@ class _Cursor:
 
     def _array(self, what: str) -> list[Any]:
         kind, count = self.scalar("I", what), self.scalar("Q", what)
-        if kind in _SCALARS:
-            code = _SCALARS[kind]
-            data = self.take(count * struct.calcsize(code), what)
-            return list(struct.unpack(f"<{count}{code}", data))
-        if kind != _STRING:
+        if kind != _STRING and kind not in _SCALARS:
             raise CheckpointError(f"{self.path}: {what} is an array of the unsupported type {kind}")
-        if count * 8 > len(self.view) - self.at:
-            raise CheckpointError(
-                f"{self.path}: {what} says it has {count} strings, more than the file holds"
-            )
-        return [self.string(what) for _ in range(count)]
+        code = _SCALARS.get(kind, "Q")
+        self.require(count * struct.calcsize("<" + code), f"{what}, an array of {count} values,")
+        if count > MAX_ARRAY:
+            raise CheckpointError(f"{self.path}: {what} is an array of {count} values, more than any model's")
+        if kind == _STRING:
+            return self.strings(count, what)
+        return list(struct.unpack(f"<{count}{code}", self.take(count * struct.calcsize("<" + code), what)))
 
 
 def open_gguf(path: Path | str) -> Checkpoint:
-    """Map a GGUF file. Raises CheckpointError, naming the file and the value, for anything that is wrong."""
+    """Map a GGUF file; of a model in several files, all of them, whichever is named.
+
+    Raises CheckpointError, naming the file and the value, for anything that is wrong.
+    """
     path = Path(path)
+    part = _open_file(path)
+    number, count = _split(part)
+    if count == 1:
+        return part
+    name = _PART_NAME.fullmatch(path.name)
+    if name is None or int(name[2]) != number + 1 or int(name[3]) != count:
+        wanted = f"NAME-{number + 1:05}-of-{count:05}.gguf"
+        raise CheckpointError(f"{path}: is part {number + 1} of {count} and must be named {wanted}")
+    paths = [path.with_name(f"{name[1]}-{each + 1:05}-of-{count:05}.gguf") for each in range(count)]
+    for each in paths:
+        if not each.is_file():
+            raise CheckpointError(f"{path}: the model has {count} parts, and {each} is missing")
+    return _joined([part if each == path else _open_file(each) for each in paths])
+
+
+def _split(part: Checkpoint) -> tuple[int, int]:
+    """Which part this is, from 0 on, and how many there are."""
+    number, count = part.metadata.get("split.no", 0), part.metadata.get("split.count", 1)
+    for key, value in (("split.no", number), ("split.count", count)):
+        if not isinstance(value, int) or not 0 <= value < _MAX_PARTS:
+            raise CheckpointError(f"{part.path}: {key} is {value!r}; a small whole number is needed")
+    if count and number >= count:
+        raise CheckpointError(f"{part.path}: split.no is {number}, of {count} parts")
+    return number, max(count, 1)
+
+
+def _joined(parts: list[Checkpoint]) -> Checkpoint:
+    """The tensors of all parts, and the metadata of the first."""
+    tensors: dict[str, Tensor] = {}
+    for number, part in enumerate(parts):
+        if _split(part) != (number, len(parts)):
+            raise CheckpointError(f"{part.path}: says that it is part {_split(part)}, not {number}")
+        twice = tensors.keys() & part.tensors.keys()
+        if twice:
+            raise CheckpointError(f"{part.path}: tensor {min(twice)!r} is in another part too")
+        tensors |= part.tensors
+    first = parts[0]
+    wanted = first.metadata.get("split.tensors.count", len(tensors))
+    if wanted != len(tensors):
+        raise CheckpointError(
+            f"{first.path}: split.tensors.count is {wanted!r}, the parts have {len(tensors)}"
+        )
+    maps = tuple(each for part in parts for each in part.maps)
+    return Checkpoint(first.path, first.metadata, tensors, sum(part.size for part in parts), maps)
+
+
+def _open_file(path: Path) -> Checkpoint:
     mapped = map_file(path)
-    cursor = _Cursor(path, memoryview(mapped))
+    cursor = _Cursor(path, mapped)
     tensor_count, value_count = _header(cursor)
     metadata = _metadata(cursor, value_count)
     tensors = _tensors(cursor, tensor_count, metadata, np.frombuffer(mapped, np.uint8))
@@ -86,7 +170,7 @@ def open_gguf(path: Path | str) -> Checkpoint:
 
 def _header(cursor: _Cursor) -> tuple[int, int]:
     """The numbers of tensors and of metadata values."""
-    magic = bytes(cursor.take(4, "the magic number"))
+    magic = cursor.take(4, "the magic number")
     if magic != MAGIC:
         raise CheckpointError(f"{cursor.path}: not a GGUF file, it begins with {magic!r}")
     version = cursor.scalar("I", "the version")
@@ -97,7 +181,7 @@ def _header(cursor: _Cursor) -> tuple[int, int]:
     tensor_count = cursor.scalar("Q", "the number of tensors")
     value_count = cursor.scalar("Q", "the number of metadata values")
     for what, count in (("tensors", tensor_count), ("metadata values", value_count)):
-        if count * 12 > len(cursor.view):
+        if count * 12 > cursor.size:
             raise CheckpointError(f"{cursor.path}: says it has {count} {what}, more than the file holds")
     return tensor_count, value_count
 
@@ -105,7 +189,9 @@ def _header(cursor: _Cursor) -> tuple[int, int]:
 def _metadata(cursor: _Cursor, count: int) -> dict[str, Any]:
     metadata: dict[str, Any] = {}
     for _ in range(count):
-        key = cursor.string("a metadata key")
+        key = cursor.name("a metadata key")
+        if key in metadata:
+            raise CheckpointError(f"{cursor.path}: metadata {key!r} occurs twice")
         metadata[key] = cursor.value(cursor.scalar("I", f"the type of {key!r}"), f"metadata {key!r}")
     return metadata
 
@@ -140,12 +226,12 @@ def _tensors(
 
 
 def _directory_entry(cursor: _Cursor) -> tuple[str, tuple[int, ...], int, int]:
-    name = cursor.string("a tensor name")
+    name = cursor.name("a tensor name")
     dimensions = cursor.scalar("I", f"the dimensions of {name!r}")
     if not 1 <= dimensions <= MAX_DIMENSIONS:
         raise CheckpointError(f"{cursor.path}: tensor {name!r} has {dimensions} dimensions")
     sizes = [cursor.scalar("Q", f"the shape of {name!r}") for _ in range(dimensions)]
-    if 0 in sizes or math.prod(sizes) > len(cursor.view) * 8:
+    if 0 in sizes or math.prod(sizes) > cursor.size * 8:
         raise CheckpointError(f"{cursor.path}: tensor {name!r} has the impossible shape {sizes}")
     type_id, offset = (
         cursor.scalar("I", f"the type of {name!r}"),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from picoqwen_core.errors import CheckpointError
+from picoqwen_core.errors import CheckpointError, shown
 
 ARCHITECTURE = "Qwen3ForCausalLM"
 _SIZES = {
@@ -29,10 +29,10 @@ def metadata_of(config: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """The model's sizes under GGUF's keys. Raises CheckpointError naming the key and the value."""
     names = config.get("architectures")
     if names != [ARCHITECTURE]:
-        raise CheckpointError(f"{path}: the architecture is {names!r}; only {ARCHITECTURE} is supported")
+        raise CheckpointError(f"{path}: the architecture is {shown(names)}; only {ARCHITECTURE} is supported")
     for key, allowed in _PLAIN.items():
         if config.get(key) not in allowed:
-            raise CheckpointError(f"{path}: {key} is {config[key]!r}, which is not supported")
+            raise CheckpointError(f"{path}: {key} is {shown(config[key])}, which is not supported")
     sizes = {ours: _size(config, theirs, path) for theirs, ours in _SIZES.items()}
     heads = sizes["attention.head_count"]
     sizes["attention.head_count_kv"] = _size(config, "num_key_value_heads", path, heads)
@@ -53,10 +53,10 @@ def _rope(config: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
         if rope is None:
             continue
         if not isinstance(rope, dict):
-            raise CheckpointError(f"{path}: {key} is {rope!r}; expected an object")
+            raise CheckpointError(f"{path}: {key} is {shown(rope)}; expected an object")
         kind = rope.get("rope_type", rope.get("type"))
         if kind not in (None, "default"):
-            raise CheckpointError(f"{path}: RoPE scaling {kind!r} is not supported")
+            raise CheckpointError(f"{path}: RoPE scaling {shown(kind)} is not supported")
         if "rope_theta" in rope:
             return rope
     return config
@@ -66,12 +66,12 @@ def _size(config: Mapping[str, Any], key: str, path: Path, default: int | None =
     value = config.get(key)
     value = default if value is None else value
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise CheckpointError(f"{path}: {key} is {value!r}; a positive whole number is needed")
+        raise CheckpointError(f"{path}: {key} is {shown(value)}; a positive whole number is needed")
     return value
 
 
 def _number(config: Mapping[str, Any], key: str, path: Path, default: float) -> float:
     value = config.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _MAX_NUMBER:
-        raise CheckpointError(f"{path}: {key} is {value!r}; a positive number is needed")
+        raise CheckpointError(f"{path}: {key} is {shown(value)}; a positive number is needed")
     return float(value)

@@ -8,19 +8,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from picoqwen_core.errors import CheckpointError
+from picoqwen_core.byte_level import PATTERNS, TokenType
+from picoqwen_core.errors import CheckpointError, shown
 from picoqwen_core.loaders.files import read_json, read_text
 
 TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
 GENERATION, TEMPLATE = "generation_config.json", "chat_template.jinja"
 STOP_IDS = "picoqwen.stop_token_ids"
-# How Qwen's text is cut before merging, as its tokenizer.json spells it; `tokenizer.py` has the same.
-QWEN2_PATTERN = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
-    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
 MAX_TEMPLATE_BYTES = 1 << 20
-_NORMAL, _CONTROL, _USER_DEFINED, _UNUSED = 1, 3, 4, 5
 # What the engine's tokenizer does with an added token.
 _ADDED_FLAGS = ("single_word", "lstrip", "rstrip")
 
@@ -55,7 +50,7 @@ def read_vocabulary(path: Path, rows: int) -> dict[str, Any]:
     found = read_json(path)
     model = found.get("model")
     if not isinstance(model, dict) or model.get("type", "BPE") != "BPE":
-        raise CheckpointError(f"{path}: only byte-level BPE is supported, model is {_shown(model)}")
+        raise CheckpointError(f"{path}: only byte-level BPE is supported, model is {shown(model)}")
     _require_qwens_way(path, found)
     tokens, types = _tokens(path, model.get("vocab"), found.get("added_tokens") or [], rows)
     return {
@@ -71,10 +66,10 @@ def _require_qwens_way(path: Path, found: Mapping[str, Any]) -> None:
     """Refuse another normalization or another way of cutting."""
     normalizer = found.get("normalizer")
     if not isinstance(normalizer, dict) or normalizer.get("type") != "NFC":
-        raise CheckpointError(f"{path}: the normalizer is {_shown(normalizer)}; only NFC is supported")
+        raise CheckpointError(f"{path}: the normalizer is {shown(normalizer)}; only NFC is supported")
     patterns = list(_patterns(found.get("pre_tokenizer")))
-    if patterns != [QWEN2_PATTERN]:
-        raise CheckpointError(f"{path}: cuts text by {_shown(patterns)}; only Qwen's way is supported")
+    if patterns != [PATTERNS["qwen2"]]:
+        raise CheckpointError(f"{path}: cuts text by {shown(patterns)}; only Qwen's way is supported")
 
 
 def _patterns(pre_tokenizer: Any) -> Iterator[Any]:
@@ -97,7 +92,7 @@ def _tokens(path: Path, vocabulary: Any, added: Any, rows: int) -> tuple[list[st
         _checked_id(path, token, index, rows)
         if index in tokens:
             raise CheckpointError(f"{path}: {token!r} and {tokens[index]!r} have the same id {index}")
-        tokens[index], types[index] = token, _NORMAL
+        tokens[index], types[index] = token, int(TokenType.NORMAL)
     for entry in added:
         index, token, kind = _added(path, entry, rows)
         if tokens.get(index, token) != token or vocabulary.get(token, index) != index:
@@ -108,24 +103,26 @@ def _tokens(path: Path, vocabulary: Any, added: Any, rows: int) -> tuple[list[st
     if not tokens:
         raise CheckpointError(f"{path}: the vocabulary is empty")
     ids = range(max(tokens) + 1)
-    return [tokens.get(index, f"[PAD{index}]") for index in ids], [types.get(i, _UNUSED) for i in ids]
+    return [tokens.get(index, f"[PAD{index}]") for index in ids], [
+        types.get(i, int(TokenType.UNUSED)) for i in ids
+    ]
 
 
 def _added(path: Path, entry: Any, rows: int) -> tuple[int, str, int]:
     """Id, spelling and type of an added token."""
     if not isinstance(entry, dict) or not isinstance(entry.get("content"), str) or not entry["content"]:
-        raise CheckpointError(f"{path}: an added token is {_shown(entry)}")
+        raise CheckpointError(f"{path}: an added token is {shown(entry)}")
     token = str(entry["content"])
     index = _checked_id(path, token, entry.get("id"), rows)
     for flag in _ADDED_FLAGS:
         if entry.get(flag):
             raise CheckpointError(f"{path}: the added token {token!r} has {flag} set, which is not supported")
-    return index, token, _CONTROL if entry.get("special") else _USER_DEFINED
+    return index, token, int(TokenType.CONTROL if entry.get("special") else TokenType.USER_DEFINED)
 
 
 def _checked_id(path: Path, token: str, index: Any, rows: int) -> int:
     if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < rows:
-        raise CheckpointError(f"{path}: {token!r} has the id {_shown(index)}, the model has {rows} rows")
+        raise CheckpointError(f"{path}: {token!r} has the id {shown(index)}, the model has {rows} rows")
     return index
 
 
@@ -139,7 +136,7 @@ def _merges(path: Path, merges: Any) -> Iterator[str]:
         elif isinstance(merge, str):
             yield merge
         else:
-            raise CheckpointError(f"{path}: a merge is {_shown(merge)}; expected two tokens")
+            raise CheckpointError(f"{path}: a merge is {shown(merge)}; expected two tokens")
 
 
 def _optional(path: Path) -> dict[str, Any]:
@@ -152,7 +149,7 @@ def _stop_ids(generation: Mapping[str, Any], config: Mapping[str, Any], folder: 
     found = config.get("eos_token_id") if found is None else found
     ids = found if isinstance(found, list) else [] if found is None else [found]
     if not all(type(each) is int and each >= 0 for each in ids):
-        raise CheckpointError(f"{folder}: eos_token_id is {_shown(found)}; expected an id or a list of ids")
+        raise CheckpointError(f"{folder}: eos_token_id is {shown(found)}; expected an id or a list of ids")
     return list(dict.fromkeys(ids))
 
 
@@ -164,7 +161,7 @@ def _named_token(chosen: Mapping[str, Any], key: str, ids: Mapping[str, int], fo
     if token is None:
         return None
     if not isinstance(token, str) or token not in ids:
-        raise CheckpointError(f"{folder / TOKENIZER_CONFIG}: {key} {_shown(token)} is not in the vocabulary")
+        raise CheckpointError(f"{folder / TOKENIZER_CONFIG}: {key} {shown(token)} is not in the vocabulary")
     return ids[token]
 
 
@@ -177,11 +174,5 @@ def _template(folder: Path, chosen: Mapping[str, Any]) -> str | None:
         named = [each for each in template if isinstance(each, dict) and each.get("name") == "default"]
         template = named[0].get("template") if named else None
     if template is not None and not isinstance(template, str):
-        raise CheckpointError(f"{folder / TOKENIZER_CONFIG}: chat_template is {_shown(template)}")
+        raise CheckpointError(f"{folder / TOKENIZER_CONFIG}: chat_template is {shown(template)}")
     return template
-
-
-def _shown(value: Any) -> str:
-    """A value from a file for a message, cut short."""
-    text = repr(value)
-    return text if len(text) <= 100 else text[:100] + "..."

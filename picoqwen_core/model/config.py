@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from picoqwen_core.errors import CheckpointError
+from picoqwen_core.errors import CheckpointError, shown
 
 _DEFAULT_EPS, _DEFAULT_THETA = 1e-6, 1e6
 _MAX_SIZE = 1 << 24
@@ -44,10 +44,12 @@ class Qwen3Config:
         """
         architecture = metadata.get("general.architecture")
         if architecture != "qwen3":
-            raise CheckpointError(f"the model's architecture is {architecture!r}; only 'qwen3' is supported")
+            raise CheckpointError(
+                f"the model's architecture is {shown(architecture)}; only 'qwen3' is supported"
+            )
         scaling = metadata.get("qwen3.rope.scaling.type", "none")
         if scaling != "none":
-            raise CheckpointError(f"RoPE scaling {scaling!r} is not supported")
+            raise CheckpointError(f"RoPE scaling {shown(scaling)} is not supported")
         hidden = _size(metadata, "embedding_length")
         heads = _size(metadata, "attention.head_count")
         head_dim = _size(metadata, "attention.key_length", hidden // heads)
@@ -71,12 +73,12 @@ class Qwen3Config:
 def _size(metadata: Mapping[str, Any], key: str, default: int | None = None) -> int:
     value = metadata.get(f"qwen3.{key}", default)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < _MAX_SIZE:
-        raise CheckpointError(f"metadata qwen3.{key} is {value!r}; a positive whole number is needed")
+        raise CheckpointError(f"metadata qwen3.{key} is {shown(value)}; a positive whole number is needed")
     return value
 
 
 def _positive(metadata: Mapping[str, Any], key: str, default: float) -> float:
     value = metadata.get(f"qwen3.{key}", default)
     if not isinstance(value, int | float) or not (math.isfinite(value) and value > 0):
-        raise CheckpointError(f"metadata qwen3.{key} is {value!r}; a positive number is needed")
+        raise CheckpointError(f"metadata qwen3.{key} is {shown(value)}; a positive number is needed")
     return float(value)
