@@ -1,11 +1,12 @@
 """The command line: picks one of commands/ and runs it. A command is a file there and a line here."""
 
 import argparse
+import signal
 import sys
 from types import ModuleType
 
 from picoqwen_core import __version__
-from picoqwen_core.commands import chat, generate, models, serve
+from picoqwen_core.commands import chat, generate, models, quantize, serve
 from picoqwen_core.errors import PicoQwenError
 
 # In the order of --help.
@@ -14,12 +15,15 @@ _COMMANDS: dict[str, ModuleType] = {
     "chat": chat,
     "models": models,
     "generate": generate,
+    "quantize": quantize,
 }
 
 
 def main() -> None:
     """Parse the command line and run the command; errors are one line on stderr, exit code 1."""
     arguments = make_parser().parse_args()
+    # As an exception, so that half-written files are removed and processes that were started are ended.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         _COMMANDS[arguments.command].run(arguments)
     except PicoQwenError as err:

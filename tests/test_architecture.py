@@ -20,7 +20,12 @@ VOCABULARY = {"errors", "messages"}
 WIRE = {"engine.protocol"}
 MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"commands", *VOCABULARY},
-    "commands": {"server", "terminal", "config", "engine.client", *VOCABULARY},
+    "commands": {
+        *("server", "terminal", "config", "engine.client", "convert", "quants", "progress"),
+        *VOCABULARY,
+    },
+    "progress": set(),
+    "convert": {"byte_level", "loaders", "quants", *VOCABULARY},
     "terminal": VOCABULARY,
     "server": {"router", "providers", "config", "memory", "engine.client", *VOCABULARY},
     "router": {"providers", *VOCABULARY},
@@ -57,7 +62,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "numba": ("kernels", "quants", "model", "engine.worker"),
     "llvmlite": ("kernels",),
     "numpy": (
-        *("kernels", "quants", "model", "loaders", "sampling"),
+        *("kernels", "quants", "model", "loaders", "convert", "sampling"),
         *("engine.engine", "engine.constraint", "engine.loaded"),
     ),
     "tokenizers": ("tokenizer",),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from picoqwen_core.errors import CheckpointError
+from picoqwen_core.loaders.gguf_values import ValueType
 from picoqwen_core.quants.formats import BlockFormat
 
 
@@ -39,6 +40,8 @@ class Checkpoint:
     tensors: Mapping[str, Tensor]
     size: int
     maps: tuple[mmap.mmap, ...] = field(default=(), repr=False)
+    # The types of metadata values where the file states them.
+    types: Mapping[str, ValueType] = field(default_factory=dict, repr=False)
 
     def tensor(self, name: str) -> Tensor:
         """The tensor of that name. Raises CheckpointError when the file lacks it."""

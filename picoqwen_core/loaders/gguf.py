@@ -17,6 +17,7 @@ import numpy as np
 from picoqwen_core.errors import CheckpointError
 from picoqwen_core.loaders.checkpoint import Checkpoint, Tensor
 from picoqwen_core.loaders.files import map_file
+from picoqwen_core.loaders.gguf_values import ARRAY, SCALARS, STRING, ValueType
 from picoqwen_core.quants.formats import FORMATS_BY_ID
 
 MAGIC = b"GGUF"
@@ -29,9 +30,6 @@ _LENGTH = struct.Struct("<Q")
 # How parts of a model in several files are named: https://github.com/ggml-org/llama.cpp, llama_split_path.
 _MAX_PARTS = 1 << 16
 _PART_NAME = re.compile(r"(.*)-([0-9]{5})-of-([0-9]{5})\.gguf")
-# GGUF value types: struct code of the scalar ones.
-_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
-_STRING, _ARRAY = 8, 9
 
 
 class _Cursor:
@@ -86,23 +84,23 @@ class _Cursor:
         return found
 
     def value(self, kind: int, what: str) -> Any:
-        if kind in _SCALARS:
-            return self.scalar(_SCALARS[kind], what)
-        if kind == _STRING:
+        if kind in SCALARS:
+            return self.scalar(SCALARS[kind], what)
+        if kind == STRING:
             return self.string(what)
-        if kind == _ARRAY:
+        if kind == ARRAY:
             return self._array(what)
         raise CheckpointError(f"{self.path}: {what} has the unknown value type {kind}")
 
     def _array(self, what: str) -> list[Any]:
         kind, count = self.scalar("I", what), self.scalar("Q", what)
-        if kind != _STRING and kind not in _SCALARS:
+        if kind != STRING and kind not in SCALARS:
             raise CheckpointError(f"{self.path}: {what} is an array of the unsupported type {kind}")
-        code = _SCALARS.get(kind, "Q")
+        code = SCALARS.get(kind, "Q")
         self.require(count * struct.calcsize("<" + code), f"{what}, an array of {count} values,")
         if count > MAX_ARRAY:
             raise CheckpointError(f"{self.path}: {what} is an array of {count} values, more than any model's")
-        if kind == _STRING:
+        if kind == STRING:
             return self.strings(count, what)
         return list(struct.unpack(f"<{count}{code}", self.take(count * struct.calcsize("<" + code), what)))
 
@@ -156,16 +154,17 @@ def _joined(parts: list[Checkpoint]) -> Checkpoint:
             f"{first.path}: split.tensors.count is {wanted!r}, the parts have {len(tensors)}"
         )
     maps = tuple(each for part in parts for each in part.maps)
-    return Checkpoint(first.path, first.metadata, tensors, sum(part.size for part in parts), maps)
+    size = sum(part.size for part in parts)
+    return Checkpoint(first.path, first.metadata, tensors, size, maps, first.types)
 
 
 def _open_file(path: Path) -> Checkpoint:
     mapped = map_file(path)
     cursor = _Cursor(path, mapped)
     tensor_count, value_count = _header(cursor)
-    metadata = _metadata(cursor, value_count)
+    metadata, types = _metadata(cursor, value_count)
     tensors = _tensors(cursor, tensor_count, metadata, np.frombuffer(mapped, np.uint8))
-    return Checkpoint(path, metadata, tensors, len(mapped), (mapped,))
+    return Checkpoint(path, metadata, tensors, len(mapped), (mapped,), types)
 
 
 def _header(cursor: _Cursor) -> tuple[int, int]:
@@ -186,14 +185,26 @@ def _header(cursor: _Cursor) -> tuple[int, int]:
     return tensor_count, value_count
 
 
-def _metadata(cursor: _Cursor, count: int) -> dict[str, Any]:
+def _metadata(cursor: _Cursor, count: int) -> tuple[dict[str, Any], dict[str, ValueType]]:
     metadata: dict[str, Any] = {}
+    types: dict[str, ValueType] = {}
     for _ in range(count):
         key = cursor.name("a metadata key")
         if key in metadata:
             raise CheckpointError(f"{cursor.path}: metadata {key!r} occurs twice")
-        metadata[key] = cursor.value(cursor.scalar("I", f"the type of {key!r}"), f"metadata {key!r}")
-    return metadata
+        types[key] = _type_of_next(cursor, f"the type of {key!r}")
+        metadata[key] = cursor.value(types[key].kind, f"metadata {key!r}")
+    return metadata, types
+
+
+def _type_of_next(cursor: _Cursor, what: str) -> ValueType:
+    """Read a value's type; that of an array's elements is left to be read with them."""
+    kind = cursor.scalar("I", what)
+    if kind != ARRAY:
+        return ValueType(kind)
+    item = cursor.scalar("I", what)
+    cursor.at -= 4
+    return ValueType(kind, item)
 
 
 def _tensors(

@@ -1,9 +1,8 @@
-"""Writes GGUF version 3 files: whole or not at all."""
+"""Writes GGUF version 3 files: whole or not at all, one tensor after the other."""
 
-import os
+import math
 import struct
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -12,88 +11,70 @@ from numpy.typing import NDArray
 
 from picoqwen_core.errors import CheckpointError
 from picoqwen_core.loaders.gguf import DEFAULT_ALIGNMENT, MAGIC
+from picoqwen_core.loaders.gguf_values import ValueType, packed_string, packed_value
+from picoqwen_core.loaders.whole_files import whole_files
 from picoqwen_core.quants.formats import BlockFormat
 
 _VERSION = 3
-_UINT32, _INT32, _FLOAT32, _BOOL, _STRING, _ARRAY = 4, 5, 6, 7, 8, 9
+
+Bytes = NDArray[np.uint8]
+# A tensor's bytes, or what makes them piece by piece, so that they never lie in memory together.
+type TensorBytes = Bytes | Callable[[], Iterable[Bytes]]
+# Format, row-major shape, bytes.
+type NewTensor = tuple[BlockFormat, tuple[int, ...], TensorBytes]
 
 
 def write_gguf(
     path: Path | str,
     metadata: Mapping[str, Any],
-    tensors: Mapping[str, tuple[BlockFormat, tuple[int, ...], NDArray[np.uint8]]],
-) -> None:
-    """Write metadata and tensors (format, row-major shape, bytes) to `path`, replacing what is there.
+    tensors: Mapping[str, NewTensor],
+    *,
+    types: Mapping[str, ValueType] | None = None,
+) -> int:
+    """Write metadata and tensors to `path`, replacing what is there; returns the file's size in bytes.
 
-    Metadata values are bool, int (unsigned 32-bit), float (32-bit), str, or a list of one of these; a list of
-    integers is written as signed. Raises CheckpointError when the disk does not take it.
+    types: those of metadata values that should not be what gguf_values.inferred_type says.
+    Raises CheckpointError when the disk does not take it, and when a tensor has other bytes than its shape.
     """
     path = Path(path)
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
-            try:
-                _write(file, metadata, tensors)
-                file.flush()
-                os.fsync(file.fileno())
-                Path(file.name).chmod(0o644)
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
-    except OSError as err:
-        raise CheckpointError(f"{path}: cannot be written: {err}") from err
+    head = _head(metadata, tensors, types or {})
+    size = len(head) + sum(_aligned(tensor_bytes(*tensor[:2])) for tensor in tensors.values())
+    with whole_files([path], size) as (file,):
+        file.write(head)
+        for name, tensor in tensors.items():
+            _write_tensor(file, name, tensor)
+    return size
 
 
-def _write(
-    file: IO[bytes],
-    metadata: Mapping[str, Any],
-    tensors: Mapping[str, tuple[BlockFormat, tuple[int, ...], NDArray[np.uint8]]],
-) -> None:
+def tensor_bytes(format_: BlockFormat, shape: tuple[int, ...]) -> int:
+    """How many bytes a tensor takes."""
+    return math.prod(shape[:-1]) * format_.row_bytes(shape[-1])
+
+
+def _head(
+    metadata: Mapping[str, Any], tensors: Mapping[str, NewTensor], types: Mapping[str, ValueType]
+) -> bytes:
+    """All that stands before the tensors' bytes."""
     head = bytearray(MAGIC + struct.pack("<IQQ", _VERSION, len(tensors), len(metadata)))
     for key, value in metadata.items():
-        head += _string(key) + _value(key, value)
+        head += packed_string(key) + packed_value(key, value, types.get(key))
     offset = 0
-    for name, (format_, shape, data) in tensors.items():
-        head += _string(name) + struct.pack("<I", len(shape))
+    for name, (format_, shape, _) in tensors.items():
+        head += packed_string(name) + struct.pack("<I", len(shape))
         head += struct.pack(f"<{len(shape)}Q", *reversed(shape)) + struct.pack("<IQ", format_.type_id, offset)
-        offset += _aligned(data.nbytes)
-    file.write(head)
-    file.write(bytes(_aligned(len(head)) - len(head)))
-    for _, _, data in tensors.values():
-        file.write(np.ascontiguousarray(data).data)
-        file.write(bytes(_aligned(data.nbytes) - data.nbytes))
+        offset += _aligned(tensor_bytes(format_, shape))
+    return bytes(head) + bytes(_aligned(len(head)) - len(head))
+
+
+def _write_tensor(file: IO[bytes], name: str, tensor: NewTensor) -> None:
+    format_, shape, source = tensor
+    expected, written = tensor_bytes(format_, shape), 0
+    for piece in source() if callable(source) else (source,):
+        written += file.write(np.ascontiguousarray(piece).data)
+    if written != expected:
+        raise CheckpointError(f"tensor {name!r} of shape {shape} needs {expected} bytes, got {written}")
+    file.write(bytes(_aligned(expected) - expected))
 
 
 def _aligned(size: int) -> int:
     return -(-size // DEFAULT_ALIGNMENT) * DEFAULT_ALIGNMENT
-
-
-def _string(text: str) -> bytes:
-    data = text.encode()
-    return struct.pack("<Q", len(data)) + data
-
-
-def _value(key: str, value: Any) -> bytes:
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return struct.pack("<I", _ARRAY) + _array(key, value)
-    kind = _kind(key, value)
-    return struct.pack("<I", kind) + _scalar(kind, value)
-
-
-def _array(key: str, values: Sequence[Any]) -> bytes:
-    kind = _kind(key, values[0]) if values else _STRING
-    kind = _INT32 if kind == _UINT32 else kind
-    return struct.pack("<IQ", kind, len(values)) + b"".join(_scalar(kind, value) for value in values)
-
-
-def _kind(key: str, value: Any) -> int:
-    for python_type, kind in ((bool, _BOOL), (int, _UINT32), (float, _FLOAT32), (str, _STRING)):
-        if isinstance(value, python_type):
-            return kind
-    raise CheckpointError(f"metadata {key!r} has a value of type {type(value).__name__}, which GGUF lacks")
-
-
-def _scalar(kind: int, value: Any) -> bytes:
-    if kind == _STRING:
-        return _string(value)
-    return struct.pack({_BOOL: "<?", _UINT32: "<I", _INT32: "<i", _FLOAT32: "<f"}[kind], value)
