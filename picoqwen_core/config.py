@@ -1,15 +1,20 @@
-"""Settings of the server: one frozen dataclass, and one loader for files, environment and flags."""
+"""Settings of the server: one frozen dataclass, and one loader for files, environment and flags.
+
+The only place that reads the environment. How a single value is read stands in config_values.py.
+"""
 
 import json
 import math
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from picoqwen_core.config_values import KEYS, PATH, SECONDS, TEXT, TEXTS, TRUTH, WHOLE_NUMBER, Kind
 from picoqwen_core.errors import ConfigError
+from picoqwen_core.installed import find_models
 
 BUILT_IN_MODEL = Path(__file__).parent / "home" / "models" / "pico-home.gguf"
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -19,17 +24,34 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "host",
         "port",
         "api_key",
+        "api_keys",
+        "allowed_origins",
+        "max_connections",
+        "rate_limit",
         "first_token_timeout",
         "idle_timeout",
         "max_body_bytes",
         "log_level",
     ),
-    "models": ("model",),
-    "resources": ("threads", "max_context_length", "cache_dir"),
+    "models": (
+        "model",
+        "models_dir",
+        "built_in",
+        "max_loaded_models",
+        "default_quantization",
+        "keep_alive",
+        "pinned_models",
+        "hub_url",
+        "hub_token",
+    ),
+    "resources": ("threads", "max_context_length", "max_memory_mb", "cache_dir"),
 }
+# Other names that a file may use for the same settings.
+_OTHER_NAMES = {"request_timeout": "idle_timeout", "directory": "models_dir"}
 _ENVIRONMENT_PREFIX = "PICOQWEN_"
 # PICOQWEN_ISA belongs to the kernels, which choose for themselves (kernels/isa.py).
 _NOT_OURS = frozenset({"PICOQWEN_ISA"})
+SECRETS = frozenset({"api_key", "api_keys", "hub_token"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +61,40 @@ class Settings:
     host: str = "127.0.0.1"
     # 0 takes any free port; the ready line names it.
     port: int = 8080
-    # Asked of every request but health; None asks for nothing.
+    # Asked of every request but health; None asks for nothing. `api_keys` are more of them, each NAME:SHA256.
     api_key: str | None = field(default=None, repr=False)
+    api_keys: tuple[str, ...] = field(default=(), repr=False)
+    # Web pages of these origins may read answers.
+    allowed_origins: tuple[str, ...] = ()
+    max_connections: int = 100
+    # Requests a minute of one key or address; 0 is no limit.
+    rate_limit: int = 0
     # Seconds: until the first piece of an answer (waiting for others and reading the prompt count in),
     # and between two pieces, be it that none comes or that the client takes none.
     first_token_timeout: float = 300.0
     idle_timeout: float = 60.0
     max_body_bytes: int = 4_000_000
     log_level: str = "info"
-    # A GGUF file, or a folder of them: the first by name is loaded at the start, others when asked for.
+    # A model's file, or a folder of them: the first by name is loaded at the start, others when asked for.
     model: Path = BUILT_IN_MODEL
+    # Where models are installed; None takes the user's data folder.
+    models_dir: Path | None = None
+    # Whether the built-in model stays loaded beside another one.
+    built_in: bool = True
+    # Beside those that always are.
+    max_loaded_models: int = 2
+    # Taken where a model's name leaves the choice between several files.
+    default_quantization: str = "int8"
+    # Seconds that a model stays loaded unused; None is for ever.
+    keep_alive: float | None = None
+    pinned_models: tuple[str, ...] = ()
+    hub_url: str = "https://huggingface.co"
+    hub_token: str | None = field(default=None, repr=False)
     threads: int | None = None
     # Tokens of prompt and answer together.
     max_context_length: int | None = None
+    # Of all models together; None is most of what the machine or the container has.
+    max_memory_mb: int | None = None
     # Where compiled kernels are kept; None takes the user's cache folder.
     cache_dir: Path | None = None
 
@@ -60,11 +103,32 @@ class Settings:
         _require(self.threads is None or self.threads > 0, "threads", self.threads, "1 or more")
         context = self.max_context_length
         _require(context is None or context >= 64, "max_context_length", context, "64 or more")
+        memory = self.max_memory_mb
+        _require(memory is None or memory >= 64, "max_memory_mb", memory, "64 or more")
         for name in ("first_token_timeout", "idle_timeout"):
             seconds = getattr(self, name)
             _require(0 < seconds < math.inf, name, seconds, "more than 0 seconds")
+        alive = self.keep_alive
+        _require(alive is None or 0 <= alive < math.inf, "keep_alive", alive, "0 seconds or more")
+        for name, least in (("max_connections", 1), ("rate_limit", 0), ("max_loaded_models", 1)):
+            value = getattr(self, name)
+            _require(value >= least, name, value, f"{least} or more")
         _require(self.max_body_bytes >= 1024, "max_body_bytes", self.max_body_bytes, "1024 or more")
         _require(self.log_level in LOG_LEVELS, "log_level", self.log_level, ", ".join(LOG_LEVELS))
+        web = ("http://", "https://")
+        _require(self.hub_url.startswith(web), "hub_url", self.hub_url, "http://... or https://...")
+        for origin in self.allowed_origins:
+            known = origin == "*" or origin.startswith(web)
+            _require(known, "allowed_origins", origin, "https://HOST, http://HOST:PORT or *")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where settings come from; kept to read them again."""
+
+    config: Path | None = None
+    options: Path | None = None
+    flags: Mapping[str, Any] = field(default_factory=dict)
 
 
 def load_settings(
@@ -79,26 +143,54 @@ def load_settings(
     config: a TOML file with the sections of SECTIONS; options: a Home Assistant app's options.json, where an
     empty value means the default. Raises ConfigError naming the key, the value and what is allowed.
     """
+    return load_with_sources(Source(config, options, flags or {}), environment)[0]
+
+
+def load_with_sources(
+    source: Source, environment: Mapping[str, str] = os.environ
+) -> tuple[Settings, dict[str, str]]:
+    """The settings, and for each that is not a default, what set it. Raises ConfigError."""
     values: dict[str, Any] = {}
-    if config is not None:
-        values |= _parsed(_read_toml(config), str(config))
-    if options is not None:
-        values |= _parsed(_read_json(options), str(options))
-    values |= _parsed(_from_environment(environment), "the environment")
-    values |= _parsed({key: value for key, value in (flags or {}).items() if value is not None}, "flags")
-    return Settings(**values)
+    sources: dict[str, str] = {}
+
+    def take(found: Mapping[str, Any], name: str) -> None:
+        parsed = _parsed(found, name)
+        values.update(parsed)
+        sources.update(dict.fromkeys(parsed, name))
+
+    if source.config is not None:
+        take(_read_toml(source.config), str(source.config))
+    if source.options is not None:
+        take(_read_json(source.options), str(source.options))
+    take(_from_environment(environment), "the environment")
+    take({key: value for key, value in source.flags.items() if value is not None}, "flags")
+    return Settings(**values), sources
+
+
+def models_folder(settings: Settings, environment: Mapping[str, str] = os.environ) -> Path:
+    """Where models are installed."""
+    if settings.models_dir is not None:
+        return settings.models_dir
+    base = environment.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "picoqwen" / "models"
+
+
+def watchdog_address(environment: Mapping[str, str] = os.environ) -> tuple[str | None, float | None]:
+    """systemd's socket for notifications and the seconds within which it wants a sign of life; or None."""
+    microseconds = environment.get("WATCHDOG_USEC", "")
+    return environment.get("NOTIFY_SOCKET"), int(microseconds) / 1e6 if microseconds.isdigit() else None
 
 
 def model_files(path: Path) -> list[Path]:
-    """The GGUF files that `model` means: the file itself, or those in the folder, by name.
+    """The model files that `model` means: the file or model folder itself, or those in the folder, by name.
 
     Raises ConfigError where there is none.
     """
-    if path.is_dir():
-        found = sorted(each for each in path.glob("*.gguf") if each.is_file())
+    if path.is_dir() and not (path / "config.json").is_file():
+        found = [each.path for each in find_models(path).values()]
         _require(bool(found), "model", str(path), "a GGUF file, or a folder with at least one *.gguf")
         return found
-    _require(path.is_file(), "model", str(path), "a GGUF file that exists, or a folder of them")
+    _require(path.exists(), "model", str(path), "a GGUF file that exists, or a folder of them")
     return [path]
 
 
@@ -118,12 +210,24 @@ def _read_toml(path: Path) -> dict[str, Any]:
             known = ", ".join(f"[{name}]" for name in SECTIONS)
             raise ConfigError(f"{path}: unknown section or key {section!r}; known sections: {known}")
         for key, value in content.items():
+            if key == "bind_address" and section == "server":
+                flat |= _split_address(value, path)
+                continue
+            key = _OTHER_NAMES.get(key, key)  # noqa: PLW2901
             if key not in SECTIONS[section]:
                 raise ConfigError(
                     f"{path}: unknown option {key!r} in [{section}]; known: {', '.join(SECTIONS[section])}"
                 )
             flat[key] = value
     return flat
+
+
+def _split_address(value: Any, path: Path) -> dict[str, str]:
+    """host and port of "0.0.0.0:8080"."""
+    host, colon, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    if not colon or not host:
+        raise ConfigError(f"{path}: bind_address is {value!r}; allowed: HOST:PORT, such as 0.0.0.0:8080")
+    return {"host": host.strip("[]"), "port": port}
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -144,49 +248,26 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError("text")
-    return value.strip()
-
-
-def _whole_number(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise TypeError(type(value).__name__)
-    return int(value)
-
-
-def _seconds(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise TypeError(type(value).__name__)
-    return float(value)
-
-
-def _path(value: Any) -> Path:
-    return value if isinstance(value, Path) else Path(_text(value)).expanduser()
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """How a setting is read from text or a file's value, and what to say where that fails."""
-
-    parse: Callable[[Any], Any]
-    needed: str
-
-
-_TEXT, _WHOLE_NUMBER = _Kind(_text, "text that is not empty"), _Kind(_whole_number, "a whole number")
-_SECONDS, _PATH = _Kind(_seconds, "a number of seconds"), _Kind(_path, "a path")
-_KINDS: dict[str, _Kind] = {
-    "port": _WHOLE_NUMBER,
-    "threads": _WHOLE_NUMBER,
-    "max_context_length": _WHOLE_NUMBER,
-    "max_body_bytes": _WHOLE_NUMBER,
-    "first_token_timeout": _SECONDS,
-    "idle_timeout": _SECONDS,
-    "model": _PATH,
-    "cache_dir": _PATH,
+_KINDS: dict[str, Kind] = {
+    "port": WHOLE_NUMBER,
+    "threads": WHOLE_NUMBER,
+    "max_context_length": WHOLE_NUMBER,
+    "max_body_bytes": WHOLE_NUMBER,
+    "first_token_timeout": SECONDS,
+    "idle_timeout": SECONDS,
+    "model": PATH,
+    "models_dir": PATH,
+    "built_in": TRUTH,
+    "max_loaded_models": WHOLE_NUMBER,
+    "max_memory_mb": WHOLE_NUMBER,
+    "max_connections": WHOLE_NUMBER,
+    "rate_limit": WHOLE_NUMBER,
+    "keep_alive": SECONDS,
+    "pinned_models": TEXTS,
+    "allowed_origins": TEXTS,
+    "api_keys": KEYS,
+    "cache_dir": PATH,
 }
-_SECRET = frozenset({"api_key"})
 
 
 def _parsed(values: Mapping[str, Any], source: str) -> dict[str, Any]:
@@ -196,10 +277,10 @@ def _parsed(values: Mapping[str, Any], source: str) -> dict[str, Any]:
     for key, value in values.items():
         if key not in names:
             raise ConfigError(f"{source}: unknown option {key!r}; known: {', '.join(names)}")
-        kind = _KINDS.get(key, _TEXT)
+        kind = _KINDS.get(key, TEXT)
         try:
             parsed[key] = kind.parse(value)
         except (TypeError, ValueError) as err:
-            shown = "(hidden)" if key in _SECRET else repr(value)
+            shown = "(hidden)" if key in SECRETS else repr(value)
             raise ConfigError(f"{source}: {key} is {shown}; allowed: {kind.needed}") from err
     return parsed

@@ -8,8 +8,16 @@ PicoQwenError
 ├── AuthError                the key is missing or wrong
 ├── CheckpointError          a model file is damaged or not supported
 ├── EngineError              the engine failed while working
-│   └── EngineUnavailable    the engine's process is not running (starting, crashed, stopped)
+│   ├── EngineUnavailable    the engine's process is not running (starting, crashed, stopped)
+│   └── InsufficientMemory   there is no room for the model
+├── ModelInUse               a model that is needed cannot be unloaded or deleted
+├── DownloadError            a model could not be fetched
+│   ├── HubUnreachable       there is no network, or the hub does not answer
+│   ├── GatedRepository      the hub asks for a token, or does not accept it
+│   └── DiskFull             there is no room on the disk
+├── ForbiddenError           what was asked for is not allowed here
 └── BusyError                the queue is full; try again later
+    └── RateLimited          too many requests of one caller
 """
 
 from http import HTTPStatus
@@ -78,11 +86,66 @@ class EngineUnavailable(EngineError):
     code = "engine_unavailable"
 
 
+class InsufficientMemory(EngineError):
+    """There is no room for the model, and nothing that may be unloaded for it."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "insufficient_memory"
+
+
+class ModelInUse(PicoQwenError):
+    """The model is needed and can be neither unloaded nor deleted."""
+
+    status = HTTPStatus.CONFLICT
+    code = "model_in_use"
+
+
+class DownloadError(PicoQwenError):
+    """A model could not be fetched, or what came is not what was promised."""
+
+    status = HTTPStatus.BAD_GATEWAY
+    code = "download_failed"
+
+
+class HubUnreachable(DownloadError):
+    """There is no network, or the hub does not answer."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "hub_unreachable"
+
+
+class GatedRepository(DownloadError):
+    """The hub asks for a token, or does not accept the one there is."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "gated_repository"
+
+
+class DiskFull(DownloadError):
+    """There is no room for the model on the disk."""
+
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+    code = "disk_full"
+
+
+class ForbiddenError(PicoQwenError):
+    """What was asked for is not allowed here."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "forbidden"
+
+
 class BusyError(PicoQwenError):
     """The queue is full; the caller should try again later."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     code = "busy"
+
+
+class RateLimited(BusyError):
+    """One caller asks more often than it may."""
+
+    code = "rate_limited"
 
 
 def shown(value: Any) -> str:

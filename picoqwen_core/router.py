@@ -4,15 +4,22 @@ from collections.abc import Sequence
 
 from picoqwen_core.errors import ModelNotFound
 from picoqwen_core.messages import InstalledModel
+from picoqwen_core.providers.pool import ModelPool
 from picoqwen_core.providers.provider import Provider
 
 
 class Router:
     """Finds the provider of a model; a request that names none goes to the first provider's first model."""
 
-    def __init__(self, providers: Sequence[Provider]) -> None:
-        """providers: at least one."""
-        self.providers = tuple(providers)
+    def __init__(self, providers: Sequence[Provider] = (), pool: ModelPool | None = None) -> None:
+        """The pool's models come first; at least one provider is needed in all."""
+        self.pool = pool
+        self._others = tuple(providers)
+
+    @property
+    def providers(self) -> tuple[Provider, ...]:
+        """All providers there are now; models come and go."""
+        return (*(self.pool.providers if self.pool is not None else ()), *self._others)
 
     @property
     def models(self) -> tuple[InstalledModel, ...]:
@@ -31,5 +38,8 @@ class Router:
         for provider in self.providers:
             if any(each.id == model for each in provider.models):
                 return provider, model
+        if self.pool is not None:
+            found = self.pool.find(model)
+            return found, found.model_id
         known = ", ".join(each.id for each in self.models)
         raise ModelNotFound(f"model {model!r} is not installed; there is: {known}")

@@ -76,7 +76,7 @@ def _message(error: HTTPError) -> str:
 def own_server(model: str | None) -> Iterator[Server]:
     """A server of our own on a free port, for as long as the block lasts."""
     command = [sys.executable, "-m", "picoqwen_core", "serve", "--port", "0", "--log-level", "error"]
-    command += ["--model", model] if model else []
+    command += ["--model", model, "--no-built-in"] if model else []
     # In a session of its own, so that Ctrl-C reaches only us and we stop it in order.
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:  # noqa: S603
         try:

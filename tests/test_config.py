@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from picoqwen_core.config import BUILT_IN_MODEL, SECTIONS, Settings, load_settings, model_files
+from picoqwen_core.config import (
+    BUILT_IN_MODEL,
+    SECTIONS,
+    Settings,
+    Source,
+    load_settings,
+    load_with_sources,
+    model_files,
+    models_folder,
+)
 from picoqwen_core.errors import ConfigError
 
 
@@ -52,11 +61,24 @@ def test_every_setting_can_stand_in_a_file_and_in_the_environment(tmp_path: Path
         "host": "::1",
         "port": 1,
         "api_key": "k",
+        "api_keys": ["panel:" + "0" * 64],
+        "allowed_origins": ["https://a.example", "http://b.example:81"],
+        "max_connections": 7,
+        "rate_limit": 60,
         "first_token_timeout": 1.5,
         "idle_timeout": 2,
         "max_body_bytes": 5000,
         "log_level": "error",
         "model": "m.gguf",
+        "models_dir": "models",
+        "built_in": False,
+        "max_loaded_models": 4,
+        "default_quantization": "Q4_K_M",
+        "keep_alive": 600,
+        "pinned_models": ["a", "b"],
+        "hub_url": "http://127.0.0.1:9",
+        "hub_token": "t",
+        "max_memory_mb": 3000,
         "threads": 3,
         "max_context_length": 100,
         "cache_dir": "c",
@@ -66,7 +88,10 @@ def test_every_setting_can_stand_in_a_file_and_in_the_environment(tmp_path: Path
         for section, keys in SECTIONS.items()
     ]
     config = write(tmp_path / "config.toml", "".join(lines))
-    environment = {f"PICOQWEN_{key.upper()}": str(value) for key, value in given.items()}
+    environment = {
+        f"PICOQWEN_{key.upper()}": ",".join(value) if isinstance(value, list) else str(value)
+        for key, value in given.items()
+    }
 
     from_file = load_settings(config=config, environment={})
 
@@ -88,6 +113,15 @@ def test_every_setting_can_stand_in_a_file_and_in_the_environment(tmp_path: Path
         ({"PICOQWEN_MAX_BODY_BYTES": "10"}, "max_body_bytes is 10; allowed: 1024 or more"),
         ({"PICOQWEN_LOG_LEVEL": "loud"}, "log_level is 'loud'; allowed: debug, info, warning, error"),
         ({"PICOQWEN_HOST": " "}, "host is ' '; allowed: text that is not empty"),
+        ({"PICOQWEN_BUILT_IN": "maybe"}, "built_in is 'maybe'; allowed: true or false"),
+        (
+            {"PICOQWEN_ALLOWED_ORIGINS": "evil.example"},
+            "allowed_origins is 'evil.example'; allowed: https://",
+        ),
+        ({"PICOQWEN_API_KEYS": "panel:secret"}, "api_keys is (hidden); allowed: a list of NAME:SHA256"),
+        ({"PICOQWEN_KEEP_ALIVE": "-1"}, "keep_alive is -1.0; allowed: 0 seconds or more"),
+        ({"PICOQWEN_HUB_URL": "ftp://x"}, "hub_url is 'ftp://x'; allowed: http://... or https://..."),
+        ({"PICOQWEN_MAX_MEMORY_MB": "1"}, "max_memory_mb is 1; allowed: 64 or more"),
         ({"PICOQWEN_COLOUR": "red"}, "unknown option 'colour'; known: host, port"),
     ],
 )
@@ -151,3 +185,28 @@ def test_a_model_that_is_not_there_is_told(tmp_path: Path):
         model_files(tmp_path)
     with pytest.raises(ConfigError, match=r"model is '.*nothing\.gguf'; allowed: a GGUF file that exists"):
         model_files(tmp_path / "nothing.gguf")
+
+
+def test_a_file_may_use_the_words_of_other_servers(tmp_path: Path):
+    text = '[server]\nbind_address = "[::1]:9000"\nrequest_timeout = 30\n[models]\ndirectory = "/models"\n'
+    settings = load_settings(config=write(tmp_path / "config.toml", text), environment={})
+    assert (settings.host, settings.port, settings.idle_timeout) == ("::1", 9000, 30)
+    assert settings.models_dir == Path("/models")
+
+
+def test_an_address_without_a_port_is_named(tmp_path: Path):
+    config = write(tmp_path / "config.toml", '[server]\nbind_address = "here"\n')
+    with pytest.raises(ConfigError, match="bind_address is 'here'; allowed: HOST:PORT"):
+        load_settings(config=config, environment={})
+
+
+def test_each_setting_remembers_what_set_it(tmp_path: Path):
+    config = write(tmp_path / "config.toml", '[server]\nport = 1000\nhost = "::1"\n')
+    environment = {"PICOQWEN_PORT": "2000"}
+    _, sources = load_with_sources(Source(config, flags={"log_level": "debug"}), environment)
+    assert sources == {"port": "the environment", "host": str(config), "log_level": "flags"}
+
+
+def test_models_are_installed_in_the_users_data_folder_unless_told():
+    assert models_folder(Settings(), {"XDG_DATA_HOME": "/data"}) == Path("/data/picoqwen/models")
+    assert models_folder(Settings(models_dir=Path("/m")), {}) == Path("/m")

@@ -10,7 +10,10 @@ from picoqwen_core.config import LOG_LEVELS, load_settings
 
 HELP = "serve a model over HTTP"
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-_SETTINGS = ("host", "port", "api_key", "model", "threads", "max_context_length", "cache_dir", "log_level")
+_SETTINGS = (
+    *("host", "port", "api_key", "model", "models_dir", "built_in", "threads", "max_context_length"),
+    *("max_memory_mb", "cache_dir", "log_level"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", help="port to listen on (8080); 0 takes any free one")
     parser.add_argument("--api-key", help="ask for this key; better set as PICOQWEN_API_KEY")
     parser.add_argument("--model", help="a GGUF file, or a folder of them (the built-in model)")
+    parser.add_argument("--models-dir", help="where models are installed (the user's data folder)")
+    parser.add_argument(
+        "--no-built-in", dest="built_in", action="store_false", default=None, help="--model alone"
+    )
+    parser.add_argument("--max-memory-mb", help="memory of all models together (most of the machine's)")
     parser.add_argument("--threads", help="threads to compute with (all cores)")
     parser.add_argument("--context", dest="max_context_length", help="the most tokens of a conversation")
     parser.add_argument("--cache-dir", help="where compiled kernels are kept")

@@ -61,7 +61,8 @@ class EngineClient:
         """
         self._model_path = model_path
         self._model_id = model_id
-        self._context_length = context_length
+        # Taken at the next start.
+        self.context_length = context_length
         self._threads = threads
         self._cache_dir = cache_dir
         self._queue_limit = queue_limit
@@ -208,7 +209,7 @@ class EngineClient:
     def _arguments(self) -> list[str]:
         arguments = ["--model", str(self._model_path.resolve()), "--id", self._model_id]
         options = (
-            ("--context", self._context_length),
+            ("--context", self.context_length),
             ("--threads", self._threads),
             ("--cache-dir", self._cache_dir),
             ("--queue", self._queue_limit),

@@ -5,11 +5,10 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from picoqwen_core.config import Settings, model_files
-from picoqwen_core.engine.client import EngineClient
-from picoqwen_core.providers.local import LocalProvider
+from picoqwen_core.config import Settings
 from picoqwen_core.router import Router
 from picoqwen_core.server import chat, generate, health, middleware, models, score
+from picoqwen_core.server.local_models import make_pool
 from picoqwen_core.server.state import STATE, State
 
 
@@ -26,9 +25,13 @@ def make_app(state: State) -> web.Application:
             web.post("/api/v1/generate", generate.generate),
             web.post("/api/v1/score", score.score),
             web.get("/api/v1/models", models.models),
+            web.post("/api/v1/models/{id}/load", models.load),
+            web.post("/api/v1/models/{id}/unload", models.unload),
+            web.delete("/api/v1/models/{id}", models.delete),
             web.get("/api/v1/health", health.health),
             web.post("/v1/chat/completions", chat.chat),
             web.get("/v1/models", models.openai_models),
+            web.get("/v1/models/{id}", models.openai_model),
         ]
     )
     app.cleanup_ctx.append(_engines)
@@ -38,25 +41,22 @@ def make_app(state: State) -> web.Application:
 
 
 def make_server(settings: Settings) -> web.Application:
-    """The application with one engine for each model file. Raises ConfigError where there is none."""
-    providers = []
-    for path in model_files(settings.model):
-        client = EngineClient(
-            path,
-            model_id=path.stem,
-            context_length=settings.max_context_length,
-            threads=settings.threads,
-            cache_dir=settings.cache_dir,
-        )
-        providers.append(LocalProvider(client, path))
-    return make_app(State(settings, Router(providers)))
+    """The application with the models of this machine. Raises ConfigError where the model is not there."""
+    return make_app(State(settings, Router(pool=make_pool(settings))))
 
 
 async def _engines(app: web.Application) -> AsyncIterator[None]:
-    app[STATE].router.default.start()
+    router = app[STATE].router
+    if router.pool is not None:
+        router.pool.start()
+    else:
+        router.default.start()
     yield
     await _stop_engines(app)
 
 
 async def _stop_engines(app: web.Application) -> None:
-    await asyncio.gather(*(provider.stop() for provider in app[STATE].router.providers))
+    router = app[STATE].router
+    if router.pool is not None:
+        await router.pool.stop()
+    await asyncio.gather(*(provider.stop() for provider in router.providers))

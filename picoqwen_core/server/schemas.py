@@ -175,6 +175,11 @@ async def read_body(request: web.Request) -> dict[str, Any]:
     return body
 
 
+async def read_optional_body(request: web.Request) -> dict[str, Any]:
+    """Like read_body, but no body at all is an empty object."""
+    return await read_body(request) if request.can_read_body else {}
+
+
 def chat_request(body: dict[str, Any]) -> ChatRequest:
     """A chat request. Raises RequestError naming the field and what is wrong with it."""
     data = validated(_CHAT, body)

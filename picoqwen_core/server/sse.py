@@ -46,6 +46,29 @@ async def stream(
         return response
 
 
+async def stream_objects(
+    request: web.Request, objects: AsyncGenerator[Mapping[str, Any]]
+) -> web.StreamResponse:
+    """Send JSON objects as events to the end; an error before the first is an ordinary answer."""
+    async with aclosing(objects):
+        ahead = await anext(objects, None)
+        response = web.StreamResponse(headers={**_HEADERS, "X-Request-Id": request["id"]})
+        await response.prepare(request)
+        patience = state_of(request).settings.idle_timeout
+        try:
+            try:
+                while ahead is not None:
+                    await _within(patience, response.write(_event(ahead)))
+                    ahead = await anext(objects, None)
+                await _within(patience, response.write(b"data: [DONE]\n\n"))
+            except PicoQwenError as err:
+                await _within(patience, response.write(_error_event(err)))
+            await _within(patience, response.write_eof())
+        except (ConnectionError, TimeoutError):
+            _cut_off(request)
+        return response
+
+
 async def _events(
     request: web.Request, ahead: ChatDelta | None, deltas: AsyncGenerator[ChatDelta], chunks: Chunks
 ) -> AsyncGenerator[bytes]:

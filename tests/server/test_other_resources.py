@@ -62,6 +62,10 @@ async def test_models_are_listed_loaded_or_not(serve, http):
         "quantization": "Q8_0",
         "context_length": 4096,
         "built_in": True,
+        "state": "ready",
+        "error": None,
+        "pinned": False,
+        "memory_mb": None,
     }
     assert (second["id"], second["loaded"], second["quantization"]) == ("large", False, None)
     assert listed["object"] == "list"

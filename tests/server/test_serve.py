@@ -126,8 +126,9 @@ async def test_a_running_server_is_talked_to_from_a_terminal(tmp_path: Path):
     assert result.returncode == 0
     assert len(result.stdout) > 50
     assert "never said" not in result.stdout
-    assert listed.stdout.split()[0] == "tiny"
-    assert listed.stdout.rstrip().endswith("  loaded")
+    first, second = listed.stdout.splitlines()
+    assert (first.split()[0], second.split()[0]) == ("tiny", "pico-home")
+    assert first.endswith("  loaded")
 
 
 async def run(*arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:

@@ -131,7 +131,7 @@ async def test_home_assistants_own_llama_cpp_integration_accepts_the_server(url)
 async def test_of_a_folder_the_first_model_is_loaded_and_others_when_asked_for(tmp_path):
     for name in ("b-second", "a-first"):
         write_tiny(tmp_path / f"{name}.gguf")
-    settings = Settings(port=0, model=tmp_path, threads=1, cache_dir=KERNEL_CACHE)
+    settings = Settings(port=0, model=tmp_path, built_in=False, threads=1, cache_dir=KERNEL_CACHE)
     timeout = aiohttp.ClientTimeout(total=60)
     async with (
         listening(make_server(settings), settings) as url,

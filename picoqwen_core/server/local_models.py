@@ -1,0 +1,55 @@
+"""The pool of this machine's models, as the settings describe it."""
+
+from pathlib import Path
+from typing import Any
+
+from picoqwen_core.config import BUILT_IN_MODEL, Settings, model_files, models_folder
+from picoqwen_core.engine.client import EngineClient
+from picoqwen_core.installed import model_file
+from picoqwen_core.pressure import read_memory
+from picoqwen_core.providers.local import LocalProvider
+from picoqwen_core.providers.pool import ModelPool, PoolLimits
+
+# The rest is for the system, Home Assistant and this process.
+_SHARE_OF_MEMORY = 0.75
+# A request waits this long for a model that loads, where it is that patient.
+_LOAD_SECONDS = 120.0
+
+
+def make_pool(settings: Settings) -> ModelPool:
+    """Nothing is started yet. Raises ConfigError where the model of the settings is not there."""
+    first, *others = model_files(settings.model)
+    residents = [first]
+    if settings.built_in and BUILT_IN_MODEL.is_file() and not first.samefile(BUILT_IN_MODEL):
+        residents.append(BUILT_IN_MODEL)
+
+    def make(path: Path, **options: Any) -> LocalProvider:
+        client = EngineClient(
+            path,
+            model_id=model_file(path).id,
+            context_length=settings.max_context_length,
+            threads=settings.threads,
+            cache_dir=settings.cache_dir,
+        )
+        seconds = min(settings.first_token_timeout, _LOAD_SECONDS)
+        return LocalProvider(client, path, ready_seconds=seconds, **options)
+
+    return ModelPool(
+        make,
+        residents,
+        others=others,
+        folder=models_folder(settings),
+        pinned=settings.pinned_models,
+        limits=pool_limits(settings),
+    )
+
+
+def pool_limits(settings: Settings) -> PoolLimits:
+    """The settings' limits; without one for memory, most of what the machine or the container has."""
+    most = settings.max_memory_mb
+    return PoolLimits(
+        max_loaded=settings.max_loaded_models,
+        max_bytes=most * 1_000_000 if most else int(read_memory().total * _SHARE_OF_MEMORY) or None,
+        keep_alive=settings.keep_alive,
+        preferred=settings.default_quantization,
+    )
