@@ -108,13 +108,19 @@ def _strftime_now(pattern: str) -> str:
 
 
 def _special_tokens(metadata: Mapping[str, Any]) -> dict[str, str]:
-    tokens = metadata.get("tokenizer.ggml.tokens", ())
+    tokens = metadata.get("tokenizer.ggml.tokens")
+    if not isinstance(tokens, list):
+        return {}
     ids = {
         "bos_token": metadata.get("tokenizer.ggml.bos_token_id"),
         "eos_token": metadata.get("tokenizer.ggml.eos_token_id"),
         "pad_token": metadata.get("tokenizer.ggml.padding_token_id"),
     }
-    return {name: tokens[index] for name, index in ids.items() if index is not None and index < len(tokens)}
+    return {
+        name: tokens[index]
+        for name, index in ids.items()
+        if isinstance(index, int) and 0 <= index < len(tokens)
+    }
 
 
 def _message(message: Message) -> dict[str, Any]:

@@ -11,20 +11,27 @@ from numpy.typing import NDArray
 
 from picoqwen_core.errors import CheckpointError
 from picoqwen_core.loaders.gguf_values import ValueType
+from picoqwen_core.quants import q8_s
 from picoqwen_core.quants.formats import BlockFormat
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A stored tensor; `shape` is row-major ([out, in] for a matrix), `data` its raw bytes, uint8 (n,)."""
+    """A stored tensor; `shape` is row-major ([out, in] for a matrix), `data` its raw bytes, uint8 (n,).
+
+    scales: of a Q8_S tensor, float32, one for each 32 columns.
+    """
 
     name: str
     shape: tuple[int, ...]
     type: BlockFormat
     data: NDArray[np.uint8]
+    scales: NDArray[np.float32] | None = None
 
     def dequantized(self) -> NDArray[np.float32]:
         """All elements as float32, in the tensor's shape. A copy, except for F32."""
+        if self.scales is not None:
+            return q8_s.dequantize(self.data, self.scales).reshape(self.shape)
         return self.type.dequantize(self.data).reshape(self.shape)
 
 

@@ -14,7 +14,7 @@ from typing import IO, Any
 from picoqwen_core.errors import CheckpointError
 
 # The largest that is in use is a tokenizer.json of 11 MB.
-MAX_JSON_BYTES = 64 << 20
+MAX_JSON_BYTES = 32 << 20
 
 
 def map_file(path: Path) -> mmap.mmap:

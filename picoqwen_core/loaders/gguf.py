@@ -25,7 +25,7 @@ DEFAULT_ALIGNMENT = 32
 MAX_DIMENSIONS = 4
 # As Python objects, values of an array take many times their bytes; large vocabularies have 262,144 tokens.
 MAX_ARRAY = 1 << 22
-MAX_NAME = 1024
+MAX_NAME, MAX_ENTRIES = 1024, 1 << 16
 _LENGTH = struct.Struct("<Q")
 # How parts of a model in several files are named: https://github.com/ggml-org/llama.cpp, llama_split_path.
 _MAX_PARTS = 1 << 16
@@ -180,8 +180,10 @@ def _header(cursor: _Cursor) -> tuple[int, int]:
     tensor_count = cursor.scalar("Q", "the number of tensors")
     value_count = cursor.scalar("Q", "the number of metadata values")
     for what, count in (("tensors", tensor_count), ("metadata values", value_count)):
-        if count * 12 > cursor.size:
-            raise CheckpointError(f"{cursor.path}: says it has {count} {what}, more than the file holds")
+        if count * 12 > cursor.size or count > MAX_ENTRIES:
+            raise CheckpointError(
+                f"{cursor.path}: says it has {count} {what}, more than the file holds or any model has"
+            )
     return tensor_count, value_count
 
 

@@ -15,6 +15,7 @@ from picoqwen_core.kernels.matrix import COLS, COLUMNS, KIND, PANELS, ROWS
 from picoqwen_core.loaders.checkpoint import Checkpoint, Tensor
 from picoqwen_core.model.buffers import Floats, aligned, padded
 from picoqwen_core.model.config import Qwen3Config
+from picoqwen_core.quants import q8_s
 
 _MATRICES = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
 
@@ -76,13 +77,17 @@ def _table(checkpoint: Checkpoint, config: Qwen3Config, held: list[NDArray[Any]]
 
 def _row(tensor: Tensor, shape: tuple[int, int], held: list[NDArray[Any]]) -> tuple[int, ...]:
     _require_shape(tensor, shape)
-    data, columns = tensor.data, padded(shape[1])
+    data, scales, columns = tensor.data, tensor.scales, padded(shape[1])
     if columns != shape[1]:
         data = _widened(tensor, columns)
         held.append(data)
+        if scales is not None:
+            scales = _widened_scales(scales, shape[0], columns)
+            held.append(scales)
     kind = tensor.type.type_id
     code = (rows_code(kind), pack_code(kind), panel_code(kind), embed_code(kind))
-    return data.ctypes.data, kind, shape[0], columns, 0, 0, *code
+    where = 0 if scales is None else scales.ctypes.data
+    return data.ctypes.data, kind, shape[0], columns, where, 0, *code
 
 
 def _widened(tensor: Tensor, columns: int) -> NDArray[np.uint8]:
@@ -90,6 +95,14 @@ def _widened(tensor: Tensor, columns: int) -> NDArray[np.uint8]:
     rows = tensor.data.reshape(tensor.shape[0], -1)
     wide = aligned((len(rows), tensor.type.row_bytes(columns)), np.uint8)
     wide[:, : rows.shape[1]] = rows
+    return wide
+
+
+def _widened_scales(scales: Floats, rows: int, columns: int) -> Floats:
+    """The same for scales; one is for `q8_s.GROUP` columns."""
+    wide: Floats = aligned((rows, columns // q8_s.GROUP), np.float32)
+    narrow = scales.reshape(rows, -1)
+    wide[:, : narrow.shape[1]] = narrow
     return wide
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from picoqwen_core.errors import CheckpointError
-from picoqwen_core.quants import floats, iq4_nl, q4_0, q4_1, q4_k, q5_0, q5_1, q5_k, q6_k, q8_0
+from picoqwen_core.quants import floats, iq4_nl, q4_0, q4_1, q4_k, q5_0, q5_1, q5_k, q6_k, q8_0, q8_s
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -39,6 +39,10 @@ class BlockFormat:
         return columns // self.block_size * self.block_bytes
 
 
+def _without_scales(_values: NDArray[Any]) -> Any:
+    raise CheckpointError("Q8_S has its scales apart: it is read from qwen3-rs's files only")
+
+
 _ALL = (
     BlockFormat("F32", 0, 1, 4, floats.quantize_f32, floats.dequantize_f32),
     BlockFormat("F16", 1, 1, 2, floats.quantize_f16, floats.dequantize_f16),
@@ -53,6 +57,8 @@ _ALL = (
     BlockFormat("IQ4_NL", 20, iq4_nl.BLOCK_SIZE, iq4_nl.BLOCK_BYTES, iq4_nl.quantize, iq4_nl.dequantize),
     BlockFormat("BF16", 30, 1, 2, floats.quantize_bf16, floats.dequantize_bf16),
 )
+# In no GGUF file, so not in the table: Tensor.scales has what the bytes are multiplied by.
+Q8_S = BlockFormat("Q8_S", 1000, q8_s.GROUP, q8_s.GROUP, _without_scales, _without_scales)
 FORMATS: dict[str, BlockFormat] = {format_.name: format_ for format_ in _ALL}
 FORMATS_BY_ID: dict[int, BlockFormat] = {format_.type_id: format_ for format_ in _ALL}
 
