@@ -1,8 +1,8 @@
 """Causal grouped-query attention over a KV cache of float32 or float16, four queries of one head at a time.
 
-The cache is laid out for it (model.kv_cache): keys in panels [positions / LANES][head_dim][LANES], so that a
-vector holds one dimension of LANES positions and scores need no sums over lanes; values in stripes
-[head_dim / BLOCK][capacity][BLOCK], so that each stripe is read from front to back.
+A block of the cache is laid out for it (model.kv_cache): keys in panels [POSITIONS / LANES][head_dim][LANES],
+so that a vector holds one dimension of LANES positions and scores need no sums over lanes; values in stripes
+[head_dim / BLOCK][POSITIONS][BLOCK], so that each stripe is read from front to back.
 """
 
 import math
@@ -10,21 +10,21 @@ import math
 import numpy as np
 
 from picoqwen_core.kernels.attention_job import (
-    CAPACITY,
     GROUP,
     HEAD_DIM,
     KEY,
-    KEYS,
-    OUT,
-    OUT_STRIDE,
+    POSITIONS,
     QUERIES,
     QUERY_STRIDE,
+    SCORE_STRIDE,
     SCORES,
     START,
     TOKENS,
     VALUE,
-    VALUES,
+    keys_of,
     of,
+    out_of,
+    values_of,
 )
 from picoqwen_core.kernels.chunks import LANES
 from picoqwen_core.kernels.compiled import kernel
@@ -32,24 +32,25 @@ from picoqwen_core.kernels.floats import load_numbers, number_size, store_number
 from picoqwen_core.kernels.simd import load_scalar, vector_ops
 from picoqwen_core.kernels.softmax import softmax
 
-# Positions that are scored together: capacities are rounded up to them.
+# Positions that are scored together.
 BLOCK = 2 * LANES
 _V = vector_ops(LANES)
-_load, _store, _fma, _mul = _V.load_f32, _V.store_f32, _V.fma, _V.mul
+_load, _store, _fma, _mul, _add = _V.load_f32, _V.store_f32, _V.fma, _V.mul, _V.add
 _zero, _splat, _broadcast = _V.zero_f32, _V.splat_f32, _V.broadcast_f32
 
 
 @kernel
 def store_key_value(number, job):
     """Write one position, that of START."""
-    key, value, keys, values = of(job, KEY), of(job, VALUE), of(job, KEYS), of(job, VALUES)
-    position, capacity, head_dim = of(job, START), of(job, CAPACITY), of(job, HEAD_DIM)
+    key, value, head_dim = of(job, KEY), of(job, VALUE), of(job, HEAD_DIM)
+    block, position = of(job, START) // POSITIONS, of(job, START) % POSITIONS
+    keys, values = keys_of(job, block), values_of(job, block)
     size = number_size(number)
     panel = keys + size * (position // LANES * head_dim * LANES + position % LANES)
     for d in range(head_dim):
         store_number(number, panel + size * d * LANES, load_scalar(key + 4 * d))
     for d in range(0, head_dim, BLOCK):
-        target = values + size * (d * capacity + position * BLOCK)
+        target = values + size * (d * POSITIONS + position * BLOCK)
         store_numbers(number, target, _load(value + 4 * d))
         store_numbers(number, target + size * LANES, _load(value + 4 * (d + LANES)))
 
@@ -85,11 +86,20 @@ def _store_two(at, a, b):
 
 
 @kernel
-def _mix(number, values, capacity, head_dim, length, scores, stride, i0, i1, i2, i3, o0, o1, o2, o3):
-    """out i = inverse i x sum over p of weight[i, p] value p."""
+def _add_two(at, a, b, factor, first):
+    """Multiply two vectors by a factor, and put them to memory, or add them to what stands there."""
+    a, b = _mul(a, _splat(factor)), _mul(b, _splat(factor))
+    if not first:
+        a, b = _add(_load(at), a), _add(_load(at + 4 * LANES), b)
+    _store_two(at, a, b)
+
+
+@kernel
+def _mix(number, values, head_dim, length, first, scores, stride, i0, i1, i2, i3, o0, o1, o2, o3):
+    """out i (in the first block: = or else +=) inverse i x sum over p of weight[i, p] value p."""
     size = number_size(number)
     for d in range(0, head_dim, BLOCK):
-        stripe = values + size * d * capacity
+        stripe = values + size * d * POSITIONS
         a0, a1, a2, a3 = _zero(), _zero(), _zero(), _zero()
         b0, b1, b2, b3 = _zero(), _zero(), _zero(), _zero()
         for p in range(length):
@@ -101,10 +111,10 @@ def _mix(number, values, capacity, head_dim, length, scores, stride, i0, i1, i2,
             a1, b1 = _fma(a, w1, a1), _fma(b, w1, b1)
             a2, b2 = _fma(a, w2, a2), _fma(b, w2, b2)
             a3, b3 = _fma(a, w3, a3), _fma(b, w3, b3)
-        _store_two(o0 + 4 * d, _mul(a0, _splat(i0)), _mul(b0, _splat(i0)))
-        _store_two(o1 + 4 * d, _mul(a1, _splat(i1)), _mul(b1, _splat(i1)))
-        _store_two(o2 + 4 * d, _mul(a2, _splat(i2)), _mul(b2, _splat(i2)))
-        _store_two(o3 + 4 * d, _mul(a3, _splat(i3)), _mul(b3, _splat(i3)))
+        _add_two(o0 + 4 * d, a0, b0, i0, first)
+        _add_two(o1 + 4 * d, a1, b1, i1, first)
+        _add_two(o2 + 4 * d, a2, b2, i2, first)
+        _add_two(o3 + 4 * d, a3, b3, i3, first)
 
 
 @kernel
@@ -114,11 +124,10 @@ def attend(number, job):
     The cache holds positions 0 to START + TOKENS.
     """
     tokens, group, start = of(job, TOKENS), of(job, GROUP), of(job, START)
-    capacity, head_dim, scores = of(job, CAPACITY), of(job, HEAD_DIM), of(job, SCORES)
+    stride, head_dim, scores = of(job, SCORE_STRIDE), of(job, HEAD_DIM), of(job, SCORES)
     queries, query_stride = of(job, QUERIES), of(job, QUERY_STRIDE)
-    out, out_stride = of(job, OUT), of(job, OUT_STRIDE)
     scale = np.float32(1) / np.float32(math.sqrt(head_dim))
-    stride, last, head = 4 * capacity, tokens * group - 1, 4 * head_dim
+    last, head = tokens * group - 1, 4 * head_dim
     for first in range(0, tokens * group, 4):
         # Four at a time; what is missing at the end repeats the last one.
         i0, i1, i2, i3 = first, min(first + 1, last), min(first + 2, last), min(first + 3, last)
@@ -127,15 +136,19 @@ def attend(number, job):
         length = start + t3 + 1
         q0, q1 = queries + t0 * query_stride + h0, queries + t1 * query_stride + h1
         q2, q3 = queries + t2 * query_stride + h2, queries + t3 * query_stride + h3
-        _scores(number, q0, q1, q2, q3, of(job, KEYS), head_dim, length, scores, stride)
+        for p in range(0, length, POSITIONS):
+            keys, count = keys_of(job, p // POSITIONS), min(POSITIONS, length - p)
+            _scores(number, q0, q1, q2, q3, keys, head_dim, count, scores + 4 * p, stride)
         end = (length + LANES - 1) // LANES * LANES
         w0 = softmax(scores, start + t0 + 1, end, scale)
         w1 = softmax(scores + stride, start + t1 + 1, end, scale)
         w2 = softmax(scores + 2 * stride, start + t2 + 1, end, scale)
         w3 = softmax(scores + 3 * stride, start + t3 + 1, end, scale)
-        o0, o1 = out + t0 * out_stride + h0, out + t1 * out_stride + h1
-        o2, o3 = out + t2 * out_stride + h2, out + t3 * out_stride + h3
-        _mix(
-            *(number, of(job, VALUES), capacity, head_dim, length, scores, stride),
-            *(w0, w1, w2, w3, o0, o1, o2, o3),
-        )
+        o0, o1 = out_of(job, first, last), out_of(job, first + 1, last)
+        o2, o3 = out_of(job, first + 2, last), out_of(job, first + 3, last)
+        for p in range(0, length, POSITIONS):
+            values, count = values_of(job, p // POSITIONS), min(POSITIONS, length - p)
+            _mix(
+                *(number, values, head_dim, count, p == 0, scores + 4 * p, stride),
+                *(w0, w1, w2, w3, o0, o1, o2, o3),
+            )

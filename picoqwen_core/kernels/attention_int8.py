@@ -1,9 +1,9 @@
 """Attention over a KV cache of int8, with a float16 scale for each 32 dimensions of each head and position.
 
-Keys lie as panels do in kernels.gemm, one of LANES positions after another, in the order in which
-kernels.quantize leaves the quants: scores are integer products of quantized queries. Behind all panels lie
-their scales, [positions / LANES][head_dim / 32][LANES]. Values lie in stripes [head_dim / 32][capacity][32],
-and behind them the scales [head_dim / 32][capacity].
+In a block of the cache keys lie as panels do in kernels.gemm, one of LANES positions after another, in the
+order in which kernels.quantize leaves the quants: scores are integer products of quantized queries. Behind
+all panels lie their scales, [POSITIONS / LANES][head_dim / 32][LANES]. Values lie in stripes
+[head_dim / 32][POSITIONS][32], and behind them the scales [head_dim / 32][POSITIONS].
 """
 
 import math
@@ -11,22 +11,25 @@ import math
 import numpy as np
 
 from picoqwen_core.kernels.attention_job import (
-    CAPACITY,
     GROUP,
     HEAD_DIM,
     KEY,
-    KEYS,
     OUT,
     OUT_STRIDE,
+    PAIRS,
+    POSITIONS,
     QUERIES,
     QUERY_STRIDE,
+    SCORE_STRIDE,
     SCORES,
     SCRATCH,
     START,
     TOKENS,
     VALUE,
-    VALUES,
+    keys_of,
     of,
+    out_of,
+    values_of,
 )
 from picoqwen_core.kernels.chunks import CHUNK, GROUPS, LANES, STEP
 from picoqwen_core.kernels.compiled import kernel
@@ -43,8 +46,10 @@ from picoqwen_core.kernels.simd import (
 from picoqwen_core.kernels.softmax import softmax
 
 DIMENSIONS = 32
-# How far ahead the cache is asked for: without, a long context is read at half the memory's speed.
-AHEAD = 16384
+# How far ahead keys are asked for, in positions; values half a block too. Without, a long context is read at
+# half the memory's speed.
+AHEAD = POSITIONS // 2
+_STRIPE = POSITIONS * DIMENSIONS
 _V = vector_ops(LANES)
 _load, _store, _fma, _mul, _load_i8 = _V.load_f32, _V.store_f32, _V.fma, _V.mul, _V.load_i8
 _zero, _splat, _broadcast, _broadcast4 = _V.zero_f32, _V.splat_f32, _V.broadcast_f32, _V.broadcast4
@@ -68,25 +73,25 @@ def _rows(scratch, size):
 @kernel
 def store_key_value(job):
     """Quantize and write one position, that of START."""
-    capacity, head_dim, position = of(job, CAPACITY), of(job, HEAD_DIM), of(job, START)
+    head_dim, block, position = of(job, HEAD_DIM), of(job, START) // POSITIONS, of(job, START) % POSITIONS
+    keys, values = keys_of(job, block), values_of(job, block)
     row = _rows(of(job, SCRATCH), head_dim)
     quantize_row(of(job, KEY), head_dim, row, False)
-    panel = of(job, KEYS) + position // LANES * LANES * head_dim + 4 * (position % LANES)
+    panel = keys + position // LANES * LANES * head_dim + 4 * (position % LANES)
     for i in range(head_dim // 4):
         store_i32(panel + 4 * LANES * i, load_i32(row.quants + 4 * i) ^ _FLIP)
     groups = head_dim // DIMENSIONS
-    scales = of(job, KEYS) + capacity * head_dim
+    scales = keys + POSITIONS * head_dim
     for g in range(groups):
         at = scales + 2 * ((position // LANES * groups + g) * LANES + position % LANES)
         store_number(FLOAT16, at, load_scalar(row.scales + 4 * g))
     quantize_row(of(job, VALUE), head_dim, row, False)
-    values = of(job, VALUES)
     for g in range(groups):
         source = row.quants + g // GROUPS * STEP + CHUNK * (g % GROUPS)
-        target = values + (g * capacity + position) * DIMENSIONS
+        target = values + (g * POSITIONS + position) * DIMENSIONS
         copy_chunk(source, target)
         copy_chunk(source + CHUNK * GROUPS, target + CHUNK)
-        at = values + capacity * head_dim + 2 * (g * capacity + position)
+        at = values + POSITIONS * head_dim + 2 * (g * POSITIONS + position)
         store_number(FLOAT16, at, load_scalar(row.scales + 4 * g))
 
 
@@ -101,13 +106,13 @@ def _scaled(total, products, factors, at):
 
 
 @kernel
-def _scores4(a, keys, capacity, head_dim, length, scores, stride):
+def _scores4(a, keys, head_dim, length, scores, stride):
     """scores[i, p] = query i . key p for four quantized queries; whole vectors are written."""
     b, c, d = row_of(a, 1, head_dim), row_of(a, 2, head_dim), row_of(a, 3, head_dim)
     groups = head_dim // DIMENSIONS
     for first in range(0, length, LANES):
         panel = keys + first * head_dim
-        factors = keys + capacity * head_dim + 2 * first * groups
+        factors = keys + POSITIONS * head_dim + 2 * first * groups
         f0, f1, f2, f3 = _zero(), _zero(), _zero(), _zero()
         for g in range(groups):
             x = g // GROUPS * STEP + CHUNK * (g % GROUPS)
@@ -129,13 +134,17 @@ def _scores4(a, keys, capacity, head_dim, length, scores, stride):
 
 
 @kernel
-def _scores2(a, keys, capacity, head_dim, length, scores, stride):
-    """The same for two queries, as many as share keys in the small models when one token is read."""
+def _scores2(a, keys, following, head_dim, length, scores, stride):
+    """The same for two queries, as many as share keys in the small models when one token is read.
+
+    following: the next block's keys, which are asked for ahead.
+    """
     b = row_of(a, 1, head_dim)
     groups = head_dim // DIMENSIONS
     for first in range(0, length, LANES):
         panel = keys + first * head_dim
-        factors = keys + capacity * head_dim + 2 * first * groups
+        factors = keys + POSITIONS * head_dim + 2 * first * groups
+        ahead = panel + AHEAD * head_dim if first < AHEAD else following + (first - AHEAD) * head_dim
         f0, f1 = _zero(), _zero()
         for g in range(groups):
             x = g // GROUPS * STEP + CHUNK * (g % GROUPS)
@@ -143,7 +152,7 @@ def _scores2(a, keys, capacity, head_dim, length, scores, stride):
             for j in range(8):
                 y = x + 4 * (j % 4) + j // 4 * CHUNK * GROUPS
                 v = _load_i8(panel + LANES * y)
-                ask_for_line(panel + LANES * y + AHEAD)
+                ask_for_line(ahead + LANES * y)
                 p, q = _dot4(p, v, _broadcast4(a.quants + y)), _dot4(q, v, _broadcast4(b.quants + y))
             z = load_numbers(FLOAT16, factors + 2 * LANES * g)
             f0, f1 = _scaled(f0, p, z, a.scales + 4 * g), _scaled(f1, q, z, b.scales + 4 * g)
@@ -152,15 +161,17 @@ def _scores2(a, keys, capacity, head_dim, length, scores, stride):
 
 
 @kernel
-def _weigh(scores, scales, length, target):
-    """target[p] = scores[p] x the scale of value p."""
+def _weigh(scores, scales, length, inverse, target):
+    """target[p] = scores[p] x inverse x the scale of value p."""
+    factor = _splat(inverse)
     for p in range(0, length, LANES):
-        _store(target + 4 * p, _mul(_load(scores + 4 * p), load_numbers(FLOAT16, scales + 2 * p)))
+        factors = _mul(factor, load_numbers(FLOAT16, scales + 2 * p))
+        _store(target + 4 * p, _mul(_load(scores + 4 * p), factors))
 
 
 @kernel
-def _mix4(values, length, w, stride, i0, i1, i2, i3, o0, o1, o2, o3):
-    """2 LANES dimensions of four queries: out i = inverse i x sum over p of w[i, p] value p."""
+def _mix4(values, length, first, w, stride, o0, o1, o2, o3):
+    """2 LANES dimensions of four queries: out i += sum over p of w[i, p] value p, = in the first block."""
     a0, a1, a2, a3 = _zero(), _zero(), _zero(), _zero()
     b0, b1, b2, b3 = _zero(), _zero(), _zero(), _zero()
     for p in range(length):
@@ -172,26 +183,28 @@ def _mix4(values, length, w, stride, i0, i1, i2, i3, o0, o1, o2, o3):
         a1, b1 = _fma(a, w1, a1), _fma(b, w1, b1)
         a2, b2 = _fma(a, w2, a2), _fma(b, w2, b2)
         a3, b3 = _fma(a, w3, a3), _fma(b, w3, b3)
-    _store_two(o0, a0, b0, i0)
-    _store_two(o1, a1, b1, i1)
-    _store_two(o2, a2, b2, i2)
-    _store_two(o3, a3, b3, i3)
+    _put_two(o0, a0, b0, first)
+    _put_two(o1, a1, b1, first)
+    _put_two(o2, a2, b2, first)
+    _put_two(o3, a3, b3, first)
 
 
 @kernel
-def _store_two(at, a, b, factor):
-    _store(at, _mul(a, _splat(factor)))
-    _store(at + 4 * LANES, _mul(b, _splat(factor)))
+def _put_two(at, a, b, first):
+    if not first:
+        a, b = _add(_load(at), a), _add(_load(at + 4 * LANES), b)
+    _store(at, a)
+    _store(at + 4 * LANES, b)
 
 
 @kernel
-def _mix2(values, length, w, stride, i0, i1, o0, o1):
-    """The same for two queries."""
+def _mix2(values, ahead, length, first, w, stride, o0, o1):
+    """The same for two queries; ahead: values that are asked for."""
     a0, a1, b0, b1 = _zero(), _zero(), _zero(), _zero()
     c0, c1, d0, d1 = _zero(), _zero(), _zero(), _zero()
     for p in range(0, length - 1, 2):
         at, s, r = values + DIMENSIONS * p, w + 4 * p, w + 4 * p + stride
-        ask_for_line(at + AHEAD)
+        ask_for_line(ahead + DIMENSIONS * p)
         a, b = _load_bytes(at), _load_bytes(at + LANES)
         c, d = _load_bytes(at + DIMENSIONS), _load_bytes(at + DIMENSIONS + LANES)
         w0, w1, v0, v1 = _broadcast(s), _broadcast(r), _broadcast(s + 4), _broadcast(r + 4)
@@ -202,24 +215,22 @@ def _mix2(values, length, w, stride, i0, i1, o0, o1):
         a, b = _load_bytes(values + DIMENSIONS * p), _load_bytes(values + DIMENSIONS * p + LANES)
         w0, w1 = _broadcast(w + 4 * p), _broadcast(w + 4 * p + stride)
         a0, b0, a1, b1 = _fma(a, w0, a0), _fma(b, w0, b0), _fma(a, w1, a1), _fma(b, w1, b1)
-    _store_two(o0, _add(a0, c0), _add(b0, d0), i0)
-    _store_two(o1, _add(a1, c1), _add(b1, d1), i1)
+    _put_two(o0, _add(a0, c0), _add(b0, d0), first)
+    _put_two(o1, _add(a1, c1), _add(b1, d1), first)
 
 
 @kernel
 def attend(job):
     """As kernels.attention.attend."""
     tokens, group = of(job, TOKENS), of(job, GROUP)
-    if tokens * group == 2:
+    if tokens * group == 2 and of(job, PAIRS) != 0:
         _attend2(job, of(job, START), of(job, GROUP))
         return
-    capacity, head_dim, start = of(job, CAPACITY), of(job, HEAD_DIM), of(job, START)
-    query_stride, out_stride = of(job, QUERY_STRIDE), of(job, OUT_STRIDE)
+    stride, head_dim, start = of(job, SCORE_STRIDE), of(job, HEAD_DIM), of(job, START)
+    query_stride = of(job, QUERY_STRIDE)
     rows = _rows(of(job, SCRATCH), head_dim)
     scale = np.float32(1) / np.float32(math.sqrt(head_dim))
-    stride, last, head = 4 * capacity, tokens * group - 1, 4 * head_dim
-    scores = of(job, SCORES)
-    weights = scores + 4 * stride
+    last, head, scores = tokens * group - 1, 4 * head_dim, of(job, SCORES)
     for first in range(0, tokens * group, 4):
         for i in range(4):
             n = min(first + i, last)
@@ -227,47 +238,73 @@ def attend(job):
             quantize_row(query, head_dim, row_of(rows, i, head_dim), False)
         i0, i1, i2, i3 = first, min(first + 1, last), min(first + 2, last), min(first + 3, last)
         length = start + i3 // group + 1
-        _scores4(rows, of(job, KEYS), capacity, head_dim, length, scores, stride)
+        for p in range(0, length, POSITIONS):
+            count = min(POSITIONS, length - p)
+            _scores4(rows, keys_of(job, p // POSITIONS), head_dim, count, scores + 4 * p, stride)
         end = (length + LANES - 1) // LANES * LANES
         w0 = softmax(scores, start + i0 // group + 1, end, scale)
         w1 = softmax(scores + stride, start + i1 // group + 1, end, scale)
         w2 = softmax(scores + 2 * stride, start + i2 // group + 1, end, scale)
         w3 = softmax(scores + 3 * stride, start + i3 // group + 1, end, scale)
-        o0 = of(job, OUT) + i0 // group * out_stride + i0 % group * head
-        o1 = of(job, OUT) + i1 // group * out_stride + i1 % group * head
-        o2 = of(job, OUT) + i2 // group * out_stride + i2 % group * head
-        o3 = of(job, OUT) + i3 // group * out_stride + i3 % group * head
-        scales = of(job, VALUES) + capacity * head_dim
-        for g in range(head_dim // DIMENSIONS):
-            for i in range(4):
-                _weigh(scores + i * stride, scales + 2 * g * capacity, length, weights + i * stride)
-            for part in range(0, _PARTS, 2):
-                at = of(job, VALUES) + g * capacity * DIMENSIONS + part * LANES
-                n = 4 * (DIMENSIONS * g + LANES * part)
-                _mix4(at, length, weights, stride, w0, w1, w2, w3, o0 + n, o1 + n, o2 + n, o3 + n)
+        o0, o1 = out_of(job, first, last), out_of(job, first + 1, last)
+        o2, o3 = out_of(job, first + 2, last), out_of(job, first + 3, last)
+        for p in range(0, length, POSITIONS):
+            values, count = values_of(job, p // POSITIONS), min(POSITIONS, length - p)
+            _add_block4(
+                values, head_dim, count, p == 0, scores + 4 * p, stride, w0, w1, w2, w3, o0, o1, o2, o3
+            )
+
+
+@kernel
+def _add_block4(values, head_dim, count, first, scores, stride, w0, w1, w2, w3, o0, o1, o2, o3):
+    """A block's values into the outputs of four queries."""
+    weights, scales = scores + 4 * stride, values + POSITIONS * head_dim
+    for g in range(head_dim // DIMENSIONS):
+        factors = scales + 2 * g * POSITIONS
+        _weigh(scores, factors, count, w0, weights)
+        _weigh(scores + stride, factors, count, w1, weights + stride)
+        _weigh(scores + 2 * stride, factors, count, w2, weights + 2 * stride)
+        _weigh(scores + 3 * stride, factors, count, w3, weights + 3 * stride)
+        for part in range(0, _PARTS, 2):
+            at, n = values + g * _STRIPE + part * LANES, 4 * (DIMENSIONS * g + LANES * part)
+            _mix4(at, count, first, weights, stride, o0 + n, o1 + n, o2 + n, o3 + n)
 
 
 @kernel
 def _attend2(job, start, group):
     """Two queries: one token of two heads, or two tokens of one."""
-    capacity, head_dim, scores = of(job, CAPACITY), of(job, HEAD_DIM), of(job, SCORES)
-    stride, head = 4 * capacity, 4 * head_dim
-    rows, weights = _rows(of(job, SCRATCH), head_dim), scores + 4 * stride
+    stride, head_dim, scores = of(job, SCORE_STRIDE), of(job, HEAD_DIM), of(job, SCORES)
+    head, rows = 4 * head_dim, _rows(of(job, SCRATCH), head_dim)
     scale = np.float32(1) / np.float32(math.sqrt(head_dim))
     apart = head if group == 2 else of(job, QUERY_STRIDE)
     quantize_row(of(job, QUERIES), head_dim, rows, False)
     quantize_row(of(job, QUERIES) + apart, head_dim, row_of(rows, 1, head_dim), False)
     length = start + (1 if group == 2 else 2)
-    _scores2(rows, of(job, KEYS), capacity, head_dim, length, scores, stride)
+    blocks = (length + POSITIONS - 1) // POSITIONS
+    for block in range(blocks):
+        p, following = block * POSITIONS, keys_of(job, min(block + 1, blocks - 1))
+        count = min(POSITIONS, length - p)
+        _scores2(rows, keys_of(job, block), following, head_dim, count, scores + 4 * p, stride)
     end = (length + LANES - 1) // LANES * LANES
     w0, w1 = softmax(scores, start + 1, end, scale), softmax(scores + stride, length, end, scale)
     o0 = of(job, OUT)
     o1 = o0 + (head if group == 2 else of(job, OUT_STRIDE))
-    scales = of(job, VALUES) + capacity * head_dim
-    for g in range(head_dim // DIMENSIONS):
-        _weigh(scores, scales + 2 * g * capacity, length, weights)
-        _weigh(scores + stride, scales + 2 * g * capacity, length, weights + stride)
+    for block in range(blocks):
+        p, following = block * POSITIONS, values_of(job, min(block + 1, blocks - 1))
+        values, count = values_of(job, block), min(POSITIONS, length - p)
+        _add_block2(values, following, head_dim, count, p == 0, scores + 4 * p, stride, w0, w1, o0, o1)
+
+
+@kernel
+def _add_block2(values, following, head_dim, count, first, scores, stride, w0, w1, o0, o1):
+    """A block's values into the outputs of two queries; following: the next block's, asked for ahead."""
+    weights, scales = scores + 4 * stride, values + POSITIONS * head_dim
+    groups = head_dim // DIMENSIONS
+    for g in range(groups):
+        factors, later = scales + 2 * g * POSITIONS, g + groups // 2
+        _weigh(scores, factors, count, w0, weights)
+        _weigh(scores + stride, factors, count, w1, weights + stride)
+        ahead = values + later * _STRIPE if later < groups else following + (later - groups) * _STRIPE
         for part in range(0, _PARTS, 2):
-            at = of(job, VALUES) + g * capacity * DIMENSIONS + part * LANES
-            n = 4 * (DIMENSIONS * g + LANES * part)
-            _mix2(at, length, weights, stride, w0, w1, o0 + n, o1 + n)
+            at, n = values + g * _STRIPE + part * LANES, 4 * (DIMENSIONS * g + LANES * part)
+            _mix2(at, ahead, count, first, weights, stride, o0 + n, o1 + n)

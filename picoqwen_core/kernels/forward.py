@@ -21,9 +21,9 @@ from picoqwen_core.kernels.rope import rope
 
 # Rows of the weight table: one matrix each, per layer, then the embedding and the head.
 Q, K, V, OUTPUT, GATE, UP, DOWN, PER_LAYER = range(8)
-# Columns of the table of sequences: addresses of keys and values, positions that they have room for, bytes of
-# one head's keys (and of its values), and the code of the cache's kind (kernels.code).
-KEYS, VALUES, CAPACITY, HEAD_BYTES, STORE_CODE, ATTEND_CODE, SEQUENCE_COLUMNS = range(7)
+# Columns of the table of sequences: address of the addresses of a cache's blocks, bytes of one head's keys in
+# a block (and of its values, which follow them), and the code of the cache's kind (kernels.code).
+BLOCK_TABLE, HEAD_BYTES, STORE_CODE, ATTEND_CODE, SEQUENCE_COLUMNS = range(5)
 # Columns of the table of blocks: the sequence, the first token and the number of tokens. Attention takes a
 # block of tokens and one key-value head at a time.
 BLOCK_SEQUENCE, BLOCK_FIRST, BLOCK_TOKENS, BLOCK_COLUMNS = range(4)
@@ -74,7 +74,7 @@ class Memory(NamedTuple):
     attended_input: int
     gate_input: int
     last_input: int
-    scores: int  # 8 x capacity, for each thread
+    scores: int  # 8 x positions of the largest cache, for each thread
     score_bytes: int
     scratch: int  # for each thread
     scratch_bytes: int
@@ -86,7 +86,8 @@ class Pass(NamedTuple):
     """What is read: addresses of int64 for each token, of tables, and of where logits go.
 
     ids, owners (rows of `sequences`), positions: of each token. blocks, sequences: tables, see above. wanted:
-    the tokens whose logits are wanted, into float32 (n_wanted, vocab) at `logits`.
+    the tokens whose logits are wanted, into float32 (n_wanted, vocab) at `logits`. panels: whether products
+    are computed by panels, else by rows: they round differently; neither depends on what else is in the pass.
     """
 
     tokens: int
@@ -99,6 +100,7 @@ class Pass(NamedTuple):
     wanted: int
     n_wanted: int
     logits: int
+    panels: int
 
 
 @kernel
@@ -107,25 +109,34 @@ def _matrix(weights, layer, part):
 
 
 @kernel
-def _quantize(t, cols, source, target, tokens, m):
+def _quantize(t, cols, source, target, panels, m):
     """Quantize row t of `source` into the Activations at `target`."""
     a = row_of(activations_at(target), t, cols)
-    quantize_row(source + 4 * t * cols, cols, a, tokens < MIN_PANEL_TOKENS or m.records != 0)
+    quantize_row(source + 4 * t * cols, cols, a, not panels or m.records != 0)
 
 
 @kernel
-def _normalise(thread, threads, tokens, weight, s, m):
+def _normalise(thread, threads, weight, s, m, p):
     """x += h, then h = rmsnorm(x), and quantized, for this thread's rows."""
-    for t in range(thread, tokens, threads):
+    for t in range(thread, p.tokens, threads):
         x, h = m.x + 4 * t * s.hidden_columns, m.h + 4 * t * s.hidden_columns
         accumulate(x, h, s.hidden)
         rmsnorm(h, x, weight, s.hidden, s.eps)
-        _quantize(t, s.hidden_columns, m.h, m.h_input, tokens, m)
+        _quantize(t, s.hidden_columns, m.h, m.h_input, p.panels != 0, m)
 
 
 @kernel
 def _sequence(p, number, index):
     return column(p.sequences + 8 * SEQUENCE_COLUMNS * number, index)
+
+
+@kernel
+def _fill_cache(job, p, owner, head):
+    """Where keys and values of a head (of all layers' heads) are."""
+    size = _sequence(p, owner, HEAD_BYTES)
+    fill(job, attention_job.TABLE, _sequence(p, owner, BLOCK_TABLE))
+    fill(job, attention_job.KEYS, 2 * head * size)
+    fill(job, attention_job.VALUES, (2 * head + 1) * size)
 
 
 @kernel
@@ -145,13 +156,10 @@ def _rotate_and_store(thread, threads, layer, s, norms, m, p):
         rope(at, norms.cos + angles, norms.sin + angles, half)
         if h >= s.n_heads:
             owner = column(p.owners, t)
-            first = (layer * s.n_kv_heads + h - s.n_heads) * _sequence(p, owner, HEAD_BYTES)
             fill(job, attention_job.KEY, at)
             fill(job, attention_job.VALUE, at + s.n_kv_heads * head)
             fill(job, attention_job.START, position)
-            fill(job, attention_job.KEYS, _sequence(p, owner, KEYS) + first)
-            fill(job, attention_job.VALUES, _sequence(p, owner, VALUES) + first)
-            fill(job, attention_job.CAPACITY, _sequence(p, owner, CAPACITY))
+            _fill_cache(job, p, owner, layer * s.n_kv_heads + h - s.n_heads)
             call(_sequence(p, owner, STORE_CODE), job, 0, 0, 0, 0, 0, 0)
 
 
@@ -164,17 +172,16 @@ def _attention(thread, threads, layer, s, m, p):
     fill(job, attention_job.OUT_STRIDE, 4 * s.query_columns)
     fill(job, attention_job.GROUP, group)
     fill(job, attention_job.SCORES, m.scores + thread * m.score_bytes)
+    fill(job, attention_job.SCORE_STRIDE, m.score_bytes // 8)
+    fill(job, attention_job.PAIRS, p.panels == 0)
     for item in range(thread, p.n_blocks * s.n_kv_heads, threads):
         kv, block = item % s.n_kv_heads, p.blocks + 8 * BLOCK_COLUMNS * (item // s.n_kv_heads)
         owner, t = column(block, BLOCK_SEQUENCE), column(block, BLOCK_FIRST)
-        first = (layer * s.n_kv_heads + kv) * _sequence(p, owner, HEAD_BYTES)
         fill(job, attention_job.QUERIES, m.qkv + t * row + kv * group * head)
         fill(job, attention_job.OUT, m.attended + 4 * t * s.query_columns + kv * group * head)
         fill(job, attention_job.TOKENS, column(block, BLOCK_TOKENS))
         fill(job, attention_job.START, column(p.positions, t))
-        fill(job, attention_job.KEYS, _sequence(p, owner, KEYS) + first)
-        fill(job, attention_job.VALUES, _sequence(p, owner, VALUES) + first)
-        fill(job, attention_job.CAPACITY, _sequence(p, owner, CAPACITY))
+        _fill_cache(job, p, owner, layer * s.n_kv_heads + kv)
         call(_sequence(p, owner, ATTEND_CODE), job, 0, 0, 0, 0, 0, 0)
 
 
@@ -186,17 +193,19 @@ def _attention_block(thread, threads, sync, layer, weights, s, norms, m, p):
     row = 4 * (query + 2 * kv)
     for part in range(Q, V + 1):
         out = m.qkv + 4 * (0 if part == Q else query + (part - K) * kv)
-        matmul(thread, threads, _matrix(weights, layer, part), p.tokens, m.h_input, scratch, out, row)
+        matrix = _matrix(weights, layer, part)
+        matmul(thread, threads, matrix, p.tokens, p.panels != 0, m.h_input, scratch, out, row)
     wait(threads, sync)
     _rotate_and_store(thread, threads, layer, s, norms, m, p)
     wait(threads, sync)
     _attention(thread, threads, layer, s, m, p)
     wait(threads, sync)
     for t in range(thread, p.tokens, threads):
-        _quantize(t, s.query_columns, m.attended, m.attended_input, p.tokens, m)
+        _quantize(t, s.query_columns, m.attended, m.attended_input, p.panels != 0, m)
     wait(threads, sync)
     output = _matrix(weights, layer, OUTPUT)
-    matmul(thread, threads, output, p.tokens, m.attended_input, scratch, m.h, 4 * s.hidden_columns)
+    stride = 4 * s.hidden_columns
+    matmul(thread, threads, output, p.tokens, p.panels != 0, m.attended_input, scratch, m.h, stride)
     wait(threads, sync)
 
 
@@ -206,30 +215,33 @@ def _ffn_block(thread, threads, sync, layer, weights, s, m, p):
     scratch, row = m.scratch + thread * m.scratch_bytes, 4 * s.ffn_columns
     for part in range(GATE, UP + 1):
         out = m.gate if part == GATE else m.up
-        matmul(thread, threads, _matrix(weights, layer, part), p.tokens, m.h_input, scratch, out, row)
+        matrix = _matrix(weights, layer, part)
+        matmul(thread, threads, matrix, p.tokens, p.panels != 0, m.h_input, scratch, out, row)
     wait(threads, sync)
     for t in range(thread, p.tokens, threads):
         swiglu(m.gate + t * row, m.up + t * row, s.ffn)
-        _quantize(t, s.ffn_columns, m.gate, m.gate_input, p.tokens, m)
+        _quantize(t, s.ffn_columns, m.gate, m.gate_input, p.panels != 0, m)
     wait(threads, sync)
     down = _matrix(weights, layer, DOWN)
-    matmul(thread, threads, down, p.tokens, m.gate_input, scratch, m.h, 4 * s.hidden_columns)
+    stride = 4 * s.hidden_columns
+    matmul(thread, threads, down, p.tokens, p.panels != 0, m.gate_input, scratch, m.h, stride)
     wait(threads, sync)
 
 
 @kernel
 def _head(thread, threads, sync, weights, s, norms, m, p):
-    """The logits of the wanted tokens."""
+    """The logits of the wanted tokens; a prompt's, which are few, by rows."""
+    panels = p.panels != 0 and p.n_wanted >= MIN_PANEL_TOKENS
     for i in range(thread, p.n_wanted, threads):
         t = column(p.wanted, i)
         x, row = m.x + 4 * t * s.hidden_columns, m.last + 4 * i * s.hidden_columns
         accumulate(x, m.h + 4 * t * s.hidden_columns, s.hidden)
         rmsnorm(row, x, norms.output, s.hidden, s.eps)
-        _quantize(i, s.hidden_columns, m.last, m.last_input, p.n_wanted, m)
+        _quantize(i, s.hidden_columns, m.last, m.last_input, panels, m)
     wait(threads, sync)
     head = _matrix(weights, s.n_layers, 1)
     scratch = m.scratch + thread * m.scratch_bytes
-    matmul(thread, threads, head, p.n_wanted, m.last_input, scratch, p.logits, 4 * s.vocab)
+    matmul(thread, threads, head, p.n_wanted, panels, m.last_input, scratch, p.logits, 4 * s.vocab)
     wait(threads, sync)
 
 
@@ -245,10 +257,10 @@ def forward(thread, threads, sync, weights, s, norms, m, p):
         embed(embedding, column(p.ids, t), m.h + 4 * t * s.hidden_columns)
         clear(m.x + 4 * t * s.hidden_columns, s.hidden_columns)
     for layer in range(s.n_layers):
-        _normalise(thread, threads, p.tokens, norms.attention + 4 * layer * s.hidden, s, m)
+        _normalise(thread, threads, norms.attention + 4 * layer * s.hidden, s, m, p)
         wait(threads, sync)
         _attention_block(thread, threads, sync, layer, weights, s, norms, m, p)
-        _normalise(thread, threads, p.tokens, norms.ffn + 4 * layer * s.hidden, s, m)
+        _normalise(thread, threads, norms.ffn + 4 * layer * s.hidden, s, m, p)
         wait(threads, sync)
         _ffn_block(thread, threads, sync, layer, weights, s, m, p)
     if p.n_wanted > 0:

@@ -26,9 +26,10 @@ def scratch_bytes(cols):
 
 
 @kernel
-def matmul(thread, threads, matrix, tokens, a, scratch, out, stride):
+def matmul(thread, threads, matrix, tokens, by_panels, a, scratch, out, stride):
     """out[t, r] = sum over c of W[r, c] x[t, c], for this thread's share of the rows.
 
+    by_panels: pack rows to panels, for which there should be at least MIN_PANEL_TOKENS tokens.
     Addresses: matrix: a row of the weight table (kernels.matrix); a: the input's
     Activations as seven int64; scratch: this thread's scratch_bytes(cols); out: float32, with `stride` bytes
     between tokens.
@@ -37,7 +38,7 @@ def matmul(thread, threads, matrix, tokens, a, scratch, out, stride):
     share = (panels + threads - 1) // threads
     first = min(panels, thread * share) * PANEL_ROWS
     last = min(panels, (thread + 1) * share) * PANEL_ROWS
-    if column(matrix, PANELS) != 0 or tokens >= MIN_PANEL_TOKENS:
+    if column(matrix, PANELS) != 0 or by_panels:
         _by_panels(matrix, first, last, tokens, a, scratch, out, stride)
         first = last
     if thread == threads - 1:

@@ -1,10 +1,12 @@
-"""Keys and values of the tokens that a model has read."""
+"""Keys and values of the tokens that a model has read, in blocks that sequences may share."""
+
+import mmap
 
 import numpy as np
 from numpy.typing import NDArray
 
 from picoqwen_core.errors import ConfigError, ContextLengthExceeded
-from picoqwen_core.kernels.attention import BLOCK
+from picoqwen_core.kernels.attention_job import POSITIONS
 from picoqwen_core.kernels.chunks import STEP
 from picoqwen_core.kernels.code import attend_code, store_code
 from picoqwen_core.model.config import Qwen3Config
@@ -13,11 +15,14 @@ from picoqwen_core.model.config import Qwen3Config
 KIND_BITS = {"f32": 32.0, "f16": 16.0, "int8": 8.5}
 
 
+def head_bytes(config: Qwen3Config, kind: str) -> int:
+    """Bytes of one head's keys in a block, and of its values."""
+    return int(POSITIONS * config.head_dim * KIND_BITS[kind] / 8)
+
+
 def cache_bytes(config: Qwen3Config, capacity: int, kind: str) -> int:
     """Bytes of a cache for `capacity` tokens."""
-    positions = -(-capacity // BLOCK) * BLOCK
-    elements = 2 * config.n_layers * config.n_kv_heads * config.head_dim * positions
-    return int(elements * KIND_BITS[kind] / 8)
+    return -(-capacity // POSITIONS) * 2 * config.n_layers * config.n_kv_heads * head_bytes(config, kind)
 
 
 def kind_for(config: Qwen3Config, wanted: str) -> str:
@@ -30,38 +35,66 @@ def kind_for(config: Qwen3Config, wanted: str) -> str:
     return "f16" if wanted == "int8" and config.head_dim % STEP else wanted
 
 
+class KVBlock:
+    """Keys and values of POSITIONS tokens: `data`, uint8, in an order that the kernels know.
+
+    The memory goes back to the system with the object, and is given by it only as tokens come in.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._memory = mmap.mmap(-1, size)
+        self.data: NDArray[np.uint8] = np.frombuffer(self._memory, np.uint8)
+
+    def copy(self) -> "KVBlock":
+        """Another block with the same content."""
+        twin = KVBlock(len(self.data))
+        twin.data[:] = self.data
+        return twin
+
+
 class KVCache:
     """Keys (after norm and RoPE) and values of up to `capacity` tokens; `length` are in it.
 
-    kind: f32, f16 or int8, laid out as kernels.attention and kernels.attention_int8 read them: a region for
-    each layer and key-value head. The system gives memory only as tokens come in.
+    kind: f32, f16 or int8, laid out as kernels.attention and kernels.attention_int8 read them: in each block
+    a region for each layer and key-value head, its keys and then its values.
     """
 
     def __init__(self, config: Qwen3Config, capacity: int, kind: str) -> None:
         self.capacity, self.kind, self.length = capacity, kind, 0
-        self.positions = -(-capacity // BLOCK) * BLOCK
-        self.head_bytes = int(self.positions * config.head_dim * KIND_BITS[kind] / 8)
-        size = config.n_layers * config.n_kv_heads * self.head_bytes
-        self.keys: NDArray[np.uint8] = np.zeros(size, np.uint8)
-        self.values: NDArray[np.uint8] = np.zeros(size, np.uint8)
+        count = -(-capacity // POSITIONS)
+        self.positions = count * POSITIONS
+        self.block_bytes = cache_bytes(config, POSITIONS, kind)
+        self.blocks: list[KVBlock] = []
+        self._table = np.zeros(count, np.int64)
         self.row = (
-            self.keys.ctypes.data,
-            self.values.ctypes.data,
-            self.positions,
-            self.head_bytes,
+            self._table.ctypes.data,
+            head_bytes(config, kind),
             store_code(kind),
             attend_code(kind),
         )
+
+    def adopt(self, blocks: list[KVBlock], length: int) -> None:
+        """Begin with blocks that hold `length` tokens; what is written goes behind those."""
+        for block in blocks:
+            self._append(block)
+        self.length = length
 
     def truncate(self, length: int) -> None:
         """Forget all but the first `length` tokens."""
         if not 0 <= length <= self.length:
             raise ValueError(f"cannot truncate {self.length} tokens to {length}")
         self.length = length
+        del self.blocks[-(-length // POSITIONS) :]
 
     def require(self, tokens: int) -> None:
-        """Raises ContextLengthExceeded when `tokens` more do not fit."""
+        """Make room for `tokens` more. Raises ContextLengthExceeded when they do not fit."""
         if self.length + tokens > self.capacity:
             raise ContextLengthExceeded(
                 f"{self.length + tokens} tokens do not fit into a context of {self.capacity}"
             )
+        while len(self.blocks) * POSITIONS < self.length + tokens:
+            self._append(KVBlock(self.block_bytes))
+
+    def _append(self, block: KVBlock) -> None:
+        self._table[len(self.blocks)] = block.data.ctypes.data
+        self.blocks.append(block)

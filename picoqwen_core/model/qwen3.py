@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from picoqwen_core.cpu import usable_cores
 from picoqwen_core.errors import RequestError
 from picoqwen_core.kernels.forward import ATTENTION_TOKENS, Norms, Pass, Shape, forward
+from picoqwen_core.kernels.matmul import MIN_PANEL_TOKENS
 from picoqwen_core.loaders.checkpoint import Checkpoint
 from picoqwen_core.model.buffers import Buffers, make_buffers, padded, rope_tables
 from picoqwen_core.model.config import Qwen3Config
 from picoqwen_core.model.kv_cache import KVCache, kind_for
 from picoqwen_core.model.weights import load_weights
 
+EXACT_PROMPT_TOKENS = MIN_PANEL_TOKENS
 # Tokens of a pass. More make packing panels cheaper, and cost memory: activations of an 8B model's 256 tokens
 # are 80 MB.
 CHUNK_TOKENS, WIDE_CHUNK_TOKENS = 512, 256
@@ -90,13 +92,48 @@ class Qwen3:
         Raises RequestError for bad ids and for more tokens than `chunk_tokens` together,
         ContextLengthExceeded when a part does not fit into its cache.
         """
+        parts = self._pass_of(parts)
+        tokens = sum(len(part.ids) for part in parts)
+        logits = np.empty((len(parts), self.config.vocab_size), np.float32)
+        self._pass(
+            parts, np.cumsum([len(part.ids) for part in parts]) - 1, logits, tokens >= MIN_PANEL_TOKENS
+        )
+        return logits
+
+    def forward_exact(self, parts: Sequence[Part], wanted: Sequence[int]) -> NDArray[np.float32]:
+        """Read tokens of several sequences in one pass, each bit for bit as if it were read alone.
+
+        Returns the logits of each part's last `wanted` tokens, float32 (sum of wanted, vocab), part after
+        part. Errors as in forward_batch. Meant for few tokens: weights are not packed, so that many cost
+        more than in `forward`, whose results differ in rounding.
+        """
+        parts = self._pass_of(parts)
+        ends = np.cumsum([len(part.ids) for part in parts])
+        rows = [np.arange(end - count, end) for end, count in zip(ends, wanted, strict=True)]
+        logits = np.empty((sum(wanted), self.config.vocab_size), np.float32)
+        self._pass(parts, np.concatenate(rows), logits, panels=False)
+        return logits
+
+    def prefill(self, ids: NDArray[np.int32], cache: KVCache, *, logits: bool) -> NDArray[np.float32] | None:
+        """Read up to `chunk_tokens` of a prompt; the logits (vocab,) of the last one, where they are wanted.
+
+        From EXACT_PROMPT_TOKENS tokens on, what comes out does not depend on how a prompt is cut into calls.
+        Errors as in forward_batch.
+        """
+        parts = self._pass_of([Part(ids, cache)])
+        tokens = len(parts[0].ids)
+        out = np.empty((int(logits), self.config.vocab_size), np.float32)
+        rows = np.arange(tokens - int(logits), tokens)
+        self._pass(parts, rows, out, tokens >= MIN_PANEL_TOKENS)
+        return out[0] if logits else None
+
+    def _pass_of(self, parts: Sequence[Part]) -> list[Part]:
+        """Checked parts; see forward_batch for the errors."""
         parts = [Part(self._checked(ids, cache), cache) for ids, cache in parts]
         tokens = sum(len(part.ids) for part in parts)
         if not 0 < tokens <= self.chunk_tokens:
             raise RequestError(f"a pass reads 1 to {self.chunk_tokens} tokens, got {tokens}")
-        logits = np.empty((len(parts), self.config.vocab_size), np.float32)
-        self._pass(parts, np.cumsum([len(part.ids) for part in parts]) - 1, logits)
-        return logits
+        return parts
 
     def _read(self, ids: NDArray[np.int32], cache: KVCache, wanted: int) -> NDArray[np.float32]:
         """Read in chunks; the logits of the last `wanted` tokens."""
@@ -107,7 +144,8 @@ class Qwen3:
             chunk = ids[begin : begin + self.chunk_tokens]
             rows = np.arange(max(0, first - begin), len(chunk))
             done = max(0, begin - first)
-            self._pass([Part(chunk, cache)], rows, logits[done : done + len(rows)])
+            panels = len(chunk) >= MIN_PANEL_TOKENS
+            self._pass([Part(chunk, cache)], rows, logits[done : done + len(rows)], panels)
         return logits
 
     def _checked(self, ids: NDArray[np.int32], cache: KVCache) -> NDArray[np.int32]:
@@ -120,11 +158,13 @@ class Qwen3:
         cache.require(len(ids))
         return ids
 
-    def _pass(self, parts: list[Part], wanted: NDArray[np.int64], logits: NDArray[np.float32]) -> None:
+    def _pass(
+        self, parts: list[Part], wanted: NDArray[np.int64], logits: NDArray[np.float32], panels: bool
+    ) -> None:
         """One pass on all threads; caches grow by what was read."""
         tokens = sum(len(part.ids) for part in parts)
         positions = max(part.cache.positions for part in parts)
-        tables = _tables(parts)
+        tables = _tables(parts, ATTENTION_TOKENS if panels else 1)
         wanted = np.ascontiguousarray(wanted, np.int64)
         work = Pass(
             tokens=tokens,
@@ -133,6 +173,7 @@ class Qwen3:
             wanted=wanted.ctypes.data,
             n_wanted=len(wanted),
             logits=logits.ctypes.data,
+            panels=int(panels),
         )
         arguments = (
             self.threads,
@@ -196,14 +237,14 @@ def _shape(config: Qwen3Config) -> Shape:
     )
 
 
-def _tables(parts: list[Part]) -> dict[str, NDArray[np.int64]]:
-    """The arrays of kernels.forward.Pass that describe the parts' tokens."""
+def _tables(parts: list[Part], block_tokens: int) -> dict[str, NDArray[np.int64]]:
+    """The arrays of kernels.forward.Pass that describe the parts' tokens; attention takes them by blocks."""
     blocks, first = [], 0
     for number, part in enumerate(parts):
         count = len(part.ids)
         blocks += [
-            (number, first + begin, min(ATTENTION_TOKENS, count - begin))
-            for begin in range(0, count, ATTENTION_TOKENS)
+            (number, first + begin, min(block_tokens, count - begin))
+            for begin in range(0, count, block_tokens)
         ]
         first += count
     return {

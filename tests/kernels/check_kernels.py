@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from picoqwen_core.kernels import attention_job as job_of
 from picoqwen_core.kernels import reference
 from picoqwen_core.kernels.activation import swiglu
-from picoqwen_core.kernels.attention import BLOCK
+from picoqwen_core.kernels.attention_job import POSITIONS
 from picoqwen_core.kernels.blocks import BLOCKS, Q8_0, Q8_S
 from picoqwen_core.kernels.chunks import LANES, STEP
 from picoqwen_core.kernels.code import (
@@ -28,7 +28,7 @@ from picoqwen_core.kernels.code import (
 from picoqwen_core.kernels.compiled import kernel
 from picoqwen_core.kernels.gemm import PANEL_ROWS, panel_bytes
 from picoqwen_core.kernels.isa import ISA
-from picoqwen_core.kernels.matmul import embed, matmul, pack_matrix, scratch_bytes
+from picoqwen_core.kernels.matmul import MIN_PANEL_TOKENS, embed, matmul, pack_matrix, scratch_bytes
 from picoqwen_core.kernels.matrix import COLUMNS, PANELS
 from picoqwen_core.kernels.norm import rmsnorm
 from picoqwen_core.kernels.quantize import Activations, quantize_row, row_of
@@ -119,7 +119,8 @@ def product(matrix: NDArray[np.int64], x: NDArray[np.float32], threads: int = 1)
     scratch = aligned((scratch_bytes(cols),), np.uint8)
     for thread in range(threads):
         matmul(
-            *(thread, threads, matrix.ctypes.data, len(x), addresses.ctypes.data, scratch.ctypes.data),
+            *(thread, threads, matrix.ctypes.data, len(x), len(x) >= MIN_PANEL_TOKENS),
+            *(addresses.ctypes.data, scratch.ctypes.data),
             *(out.ctypes.data, 4 * (rows + 3)),
         )
     assert np.isnan(out[:, rows:]).all(), "wrote beyond its rows"
@@ -212,15 +213,17 @@ def call_job(code, job):
 
 
 def check_attention(kind: str, head_dim: int, group: int, tokens: int, start: int, bound: float) -> None:
-    capacity = -(-(start + tokens + 5) // BLOCK) * BLOCK
+    blocks = -(-(start + tokens) // POSITIONS)
     queries = floats(tokens, group, head_dim) * 3
     keys, values = floats(start + tokens, head_dim), floats(start + tokens, head_dim)
-    bits = {"f32": 32, "f16": 16, "int8": 8.5}[kind]
+    size = int(POSITIONS * head_dim * {"f32": 32, "f16": 16, "int8": 8.5}[kind] / 8)
     # What lies behind the last position must not matter.
-    key_cache = np.full(int(capacity * head_dim * bits / 8), 0x47, np.uint8)
-    value_cache = key_cache.copy()
+    cache = [aligned((2 * size,), np.uint8) for _ in range(blocks)]
+    for block in cache:
+        block[:] = 0x47
+    table = np.array([block.ctypes.data for block in cache], np.int64)
     out = np.zeros_like(queries)
-    scores, scratch = aligned((8, capacity), np.float32), aligned((16 * head_dim,), np.uint8)
+    scores, scratch = aligned((8, blocks * POSITIONS), np.float32), aligned((20 * head_dim,), np.uint8)
     job = np.zeros(job_of.JOB_COLUMNS, np.int64)
     stride = 4 * group * head_dim
     columns = {
@@ -230,9 +233,10 @@ def check_attention(kind: str, head_dim: int, group: int, tokens: int, start: in
         job_of.OUT_STRIDE: stride,
         job_of.GROUP: group,
         job_of.TOKENS: tokens,
-        job_of.KEYS: key_cache.ctypes.data,
-        job_of.VALUES: value_cache.ctypes.data,
-        job_of.CAPACITY: capacity,
+        job_of.TABLE: table.ctypes.data,
+        job_of.KEYS: 0,
+        job_of.VALUES: size,
+        job_of.SCORE_STRIDE: 4 * blocks * POSITIONS,
         job_of.HEAD_DIM: head_dim,
         job_of.SCORES: scores.ctypes.data,
         job_of.SCRATCH: scratch.ctypes.data,
@@ -242,7 +246,7 @@ def check_attention(kind: str, head_dim: int, group: int, tokens: int, start: in
         job[job_of.KEY], job[job_of.VALUE] = keys[position].ctypes.data, values[position].ctypes.data
         job[job_of.START] = position
         call_job(store_code(kind), job.ctypes.data)
-    job[job_of.START] = start
+    job[job_of.START], job[job_of.PAIRS] = start, tokens % 2
     call_job(attend_code(kind), job.ctypes.data)
     for t in range(tokens):
         seen = start + t + 1
@@ -253,7 +257,8 @@ def check_attention(kind: str, head_dim: int, group: int, tokens: int, start: in
 
 
 def check_attentions() -> None:
-    cases = ((32, 1, 1, 0), (64, 2, 4, 0), (96, 3, 3, 29), (128, 5, 2, 100), (128, 2, 1, 70), (128, 1, 2, 33))
+    cases = ((32, 1, 1, 0), (64, 2, 4, 0), (96, 3, 3, 29), (128, 5, 2, 100), (128, 2, 1, 70), (128, 1, 2, 33),
+             (128, 2, 1, 600), (64, 2, 4, 254), (128, 2, 3, 511), (64, 1, 1, 256))  # fmt: skip
     for case in cases:
         check_attention("f32", *case, bound=2e-5)
         check_attention("f16", *case, bound=5e-3)
