@@ -6,7 +6,7 @@ import sys
 from types import ModuleType
 
 from picoqwen_core import __version__
-from picoqwen_core.commands import chat, generate, models, quantize, serve
+from picoqwen_core.commands import chat, cpu, generate, models, quantize, serve
 from picoqwen_core.errors import PicoQwenError
 
 # In the order of --help.
@@ -15,6 +15,7 @@ _COMMANDS: dict[str, ModuleType] = {
     "chat": chat,
     "models": models,
     "generate": generate,
+    "cpu": cpu,
     "quantize": quantize,
 }
 

@@ -17,6 +17,9 @@ from picoqwen_core.errors import ConfigError
 from picoqwen_core.installed import find_models
 
 BUILT_IN_MODEL = Path(__file__).parent / "home" / "models" / "pico-home.gguf"
+# How to run on a processor (strategy.PROFILES), and how the KV cache is kept (model.kv_cache.KIND_BITS).
+CPU_TARGETS = ("auto", "intel_n100", "raspberry_pi_4", "raspberry_pi_5", "generic")
+KV_CACHES = ("auto", "int8", "f16", "f32")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 # Where each setting stands in a TOML file.
 SECTIONS: Mapping[str, tuple[str, ...]] = {
@@ -44,7 +47,15 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "hub_url",
         "hub_token",
     ),
-    "resources": ("threads", "max_context_length", "max_memory_mb", "cache_dir"),
+    "resources": (
+        "threads",
+        "cpu_target",
+        "nice",
+        "max_context_length",
+        "kv_cache",
+        "max_memory_mb",
+        "cache_dir",
+    ),
 }
 # Other names that a file may use for the same settings.
 _OTHER_NAMES = {"request_timeout": "idle_timeout", "directory": "models_dir"}
@@ -90,9 +101,15 @@ class Settings:
     pinned_models: tuple[str, ...] = ()
     hub_url: str = "https://huggingface.co"
     hub_token: str | None = field(default=None, repr=False)
+    # At most so many; None takes one for each (big) core.
     threads: int | None = None
+    cpu_target: str = "auto"
+    # How far the engine stands back behind other processes, 0 to 19.
+    nice: int = 5
     # Tokens of prompt and answer together.
     max_context_length: int | None = None
+    # "auto" keeps a small model's in float32, else in 8 bits.
+    kv_cache: str = "auto"
     # Of all models together; None is most of what the machine or the container has.
     max_memory_mb: int | None = None
     # Where compiled kernels are kept; None takes the user's cache folder.
@@ -105,6 +122,9 @@ class Settings:
         _require(context is None or context >= 64, "max_context_length", context, "64 or more")
         memory = self.max_memory_mb
         _require(memory is None or memory >= 64, "max_memory_mb", memory, "64 or more")
+        _require(0 <= self.nice <= 19, "nice", self.nice, "0 to 19")
+        _require(self.cpu_target in CPU_TARGETS, "cpu_target", self.cpu_target, ", ".join(CPU_TARGETS))
+        _require(self.kv_cache in KV_CACHES, "kv_cache", self.kv_cache, ", ".join(KV_CACHES))
         for name in ("first_token_timeout", "idle_timeout"):
             seconds = getattr(self, name)
             _require(0 < seconds < math.inf, name, seconds, "more than 0 seconds")
@@ -181,6 +201,11 @@ def watchdog_address(environment: Mapping[str, str] = os.environ) -> tuple[str |
     return environment.get("NOTIFY_SOCKET"), int(microseconds) / 1e6 if microseconds.isdigit() else None
 
 
+def forced_kernels(environment: Mapping[str, str] = os.environ) -> str | None:
+    """The set of kernels that PICOQWEN_ISA asks for."""
+    return environment.get("PICOQWEN_ISA") or None
+
+
 def model_files(path: Path) -> list[Path]:
     """The model files that `model` means: the file or model folder itself, or those in the folder, by name.
 
@@ -252,6 +277,7 @@ _KINDS: dict[str, Kind] = {
     "port": WHOLE_NUMBER,
     "threads": WHOLE_NUMBER,
     "max_context_length": WHOLE_NUMBER,
+    "nice": WHOLE_NUMBER,
     "max_body_bytes": WHOLE_NUMBER,
     "first_token_timeout": SECONDS,
     "idle_timeout": SECONDS,

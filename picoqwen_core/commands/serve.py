@@ -6,12 +6,13 @@ import logging
 import sys
 from pathlib import Path
 
-from picoqwen_core.config import LOG_LEVELS, load_settings
+from picoqwen_core.config import CPU_TARGETS, KV_CACHES, LOG_LEVELS, load_settings
 
 HELP = "serve a model over HTTP"
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _SETTINGS = (
     *("host", "port", "api_key", "model", "models_dir", "built_in", "threads", "max_context_length"),
+    *("cpu_target", "nice", "kv_cache"),
     *("max_memory_mb", "cache_dir", "log_level"),
 )
 
@@ -29,8 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-built-in", dest="built_in", action="store_false", default=None, help="--model alone"
     )
     parser.add_argument("--max-memory-mb", help="memory of all models together (most of the machine's)")
-    parser.add_argument("--threads", help="threads to compute with (all cores)")
+    parser.add_argument("--threads", help="threads to compute with, at most (one per big core)")
+    parser.add_argument("--cpu-target", help=f"{', '.join(CPU_TARGETS)} (auto)")
+    parser.add_argument("--nice", help="how far to stand back behind other processes, 0 to 19 (5)")
     parser.add_argument("--context", dest="max_context_length", help="the most tokens of a conversation")
+    parser.add_argument("--kv-cache", help=f"{', '.join(KV_CACHES)} (auto)")
     parser.add_argument("--cache-dir", help="where compiled kernels are kept")
     parser.add_argument("--log-level", help=f"{', '.join(LOG_LEVELS)} (info)")
 

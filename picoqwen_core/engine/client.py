@@ -45,7 +45,10 @@ class EngineClient:
         *,
         model_id: str,
         context_length: int | None = None,
+        kv_cache: str = "auto",
         threads: int | None = None,
+        cpu_target: str = "auto",
+        nice: int = 0,
         cache_dir: Path | None = None,
         queue_limit: int | None = None,
         start_timeout: float = 300.0,
@@ -54,7 +57,9 @@ class EngineClient:
     ) -> None:
         """Nothing is started yet.
 
-        context_length: tokens, None for the worker's choice; threads: None for the worker's choice;
+        context_length: tokens, None for the worker's choice; kv_cache: how keys and values are kept;
+        threads: None for the worker's choice; cpu_target: the kind of processor; nice: how far the worker
+        stands back behind other processes;
         cache_dir: where compiled kernels are kept; queue_limit: requests that may wait beside the one in
         work before BusyError; start_timeout: seconds for loading and compiling;
         silence_timeout: seconds without a sign of life after which an answer is given up.
@@ -63,6 +68,7 @@ class EngineClient:
         self._model_id = model_id
         # Taken at the next start.
         self.context_length = context_length
+        self._tuning = {"--kv-cache": kv_cache, "--cpu-target": cpu_target, "--nice": nice}
         self._threads = threads
         self._cache_dir = cache_dir
         self._queue_limit = queue_limit
@@ -211,6 +217,7 @@ class EngineClient:
         options = (
             ("--context", self.context_length),
             ("--threads", self._threads),
+            *self._tuning.items(),
             ("--cache-dir", self._cache_dir),
             ("--queue", self._queue_limit),
         )

@@ -1,15 +1,17 @@
 """A model file made ready to answer: tokenizer, template and engine together, requests in, deltas out."""
 
+import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import permutations
 from pathlib import Path
 from typing import Any, Self
 
 from picoqwen_core.chat import TEMPLATE_KEY, ChatTemplate
-from picoqwen_core.engine.engine import Engine
+from picoqwen_core.engine.engine import PREFILL_CHUNK, Engine
+from picoqwen_core.engine.room import fitting_context
 from picoqwen_core.errors import CheckpointError, RequestError
 from picoqwen_core.home.responder import HomeResponder
 from picoqwen_core.loaders.checkpoint import Checkpoint
@@ -24,9 +26,12 @@ from picoqwen_core.messages import (
     ScoreRequest,
     Usage,
 )
+from picoqwen_core.model.kv_cache import cache_bytes
 from picoqwen_core.model.qwen3 import Qwen3
 from picoqwen_core.parsing import OutputParser, StopStrings
 from picoqwen_core.tokenizer import Tokenizer
+
+_LOGGER = logging.getLogger(__name__)
 
 PROMPT_FORMAT_KEY, HOME_FORMAT = "picoqwen.prompt_format", "home-1"
 # Without a wish, room for a home's tools and a conversation, in memory that a small machine has.
@@ -36,6 +41,24 @@ HOME_MAX_TOKENS = 64
 _GREEDY = SamplingParams(temperature=0)
 _OPEN_THOUGHT = "<think>"
 _WARM_UP_TOKENS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How a model is to be run.
+
+    context_length, threads: None for a choice; kv_cache: "auto" or a kind of model.kv_cache; prefill_chunk:
+    tokens of a prompt read in one go; memory: bytes that can be had, None does not look.
+    """
+
+    context_length: int | None = None
+    kv_cache: str = "auto"
+    threads: int | None = None
+    prefill_chunk: int = PREFILL_CHUNK
+    memory: int | None = None
+
+
+_NO_WISHES = Wishes()
 
 
 class LoadedModel:
@@ -50,21 +73,29 @@ class LoadedModel:
         self._template = template
 
     @classmethod
-    def load(cls, path: Path, model_id: str, context_length: int | None, threads: int | None) -> Self:
-        """Open a model (loaders.open); CheckpointError when it cannot be used."""
+    def load(cls, path: Path, model_id: str, wishes: Wishes = _NO_WISHES) -> Self:
+        """Open a model (loaders.open).
+
+        Raises CheckpointError when it cannot be used, EngineUnavailable when no context fits into memory.
+        """
         checkpoint = open_checkpoint(path)
         metadata = checkpoint.metadata
         tokenizer = Tokenizer.from_metadata(metadata)
         template = ChatTemplate.from_metadata(metadata) if TEMPLATE_KEY in metadata else None
-        model = Qwen3.from_checkpoint(_without_tokenizer(checkpoint), threads=threads)
+        model = Qwen3.from_checkpoint(
+            _without_tokenizer(checkpoint), threads=wishes.threads, kv_cache=wishes.kv_cache
+        )
         if tokenizer.vocab_size > model.config.vocab_size:
             raise CheckpointError(
                 f"{path}: {tokenizer.vocab_size} tokens, but a model of {model.config.vocab_size}"
             )
-        context = min(context_length or DEFAULT_CONTEXT, model.config.context_length)
-        return cls(
-            _info(checkpoint, model_id, context), tokenizer, template, Engine(model, context_length=context)
-        )
+        if wishes.kv_cache not in ("auto", model.cache_kind):
+            _LOGGER.warning(
+                "This model's KV cache cannot be %s; taking %s", wishes.kv_cache, model.cache_kind
+            )
+        context = _context(model, wishes)
+        engine = Engine(model, context_length=context, prefill_chunk=wishes.prefill_chunk)
+        return cls(_info(checkpoint, model_id, context), tokenizer, template, engine)
 
     def warm_up(self) -> None:
         """Compile what prompts and answers run through, so that the first request does not wait for it."""
@@ -204,6 +235,18 @@ class _Meter:
     def usage(self, prompt_tokens: int) -> Usage:
         stats = self._engine.stats
         return Usage(prompt_tokens, stats.decoded_tokens - self._decoded, stats.cached_tokens - self._cached)
+
+
+def _context(model: Qwen3, wishes: Wishes) -> int:
+    """As long as wanted, as the model's own, and as memory has room for."""
+    wanted = min(wishes.context_length or DEFAULT_CONTEXT, model.config.context_length)
+    if wishes.memory is None:
+        return wanted
+
+    def cache(tokens: int) -> int:
+        return cache_bytes(model.config, tokens, model.cache_kind)
+
+    return fitting_context(wanted, model.checkpoint.size, cache, wishes.memory)
 
 
 def _as_content(text: str) -> list[ChatDelta]:

@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from picoqwen_core.engine.environment import choose_strategy, prepare_libraries, stand_back
 from picoqwen_core.engine.jobs import Job, JobQueue
 from picoqwen_core.engine.protocol import (
     Frame,
@@ -28,6 +28,7 @@ from picoqwen_core.engine.protocol import (
     to_json,
 )
 from picoqwen_core.errors import EngineError, PicoQwenError
+from picoqwen_core.machine.limits import read_memory
 from picoqwen_core.memory import settle
 from picoqwen_core.messages import ChatRequest, EngineStatus, GenerateRequest, ScoreRequest
 
@@ -45,7 +46,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     # Ctrl-C in a terminal reaches every process of it; ours is ended by its parent, in order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _prepare_environment(options.cache_dir, options.threads)
     worker = Worker(socket.socket(fileno=options.fd), queue_limit=options.queue)
     threading.Thread(target=worker.read_requests, name="reader", daemon=True).start()
     try:
@@ -147,48 +147,30 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", type=Path, required=True, help="GGUF file")
     parser.add_argument("--id", default="model", help="the model's name")
     parser.add_argument("--context", type=int, help="tokens of prompt and answer together")
-    parser.add_argument("--threads", type=int, help="threads to compute with")
+    parser.add_argument("--kv-cache", default="auto", help="how keys and values are kept")
+    parser.add_argument("--threads", type=int, help="threads to compute with, at most")
+    parser.add_argument("--cpu-target", default="auto", help="the kind of processor")
+    parser.add_argument("--nice", type=int, default=0, help="how far to stand back behind other processes")
     parser.add_argument("--queue", type=int, default=QUEUE_LIMIT, help="requests that may wait")
     parser.add_argument("--cache-dir", type=Path, help="where compiled kernels are kept")
     return parser.parse_args(arguments)
 
 
-def _prepare_environment(cache_dir: Path | None, threads: int | None) -> None:
-    """Settings that numba, NumPy and tokenizers read when they are imported, so before that."""
-    if cache_dir is None and "NUMBA_CACHE_DIR" in os.environ:
-        cache_dir = Path(os.environ["NUMBA_CACHE_DIR"])
-    os.environ["NUMBA_CACHE_DIR"] = str(_writable(cache_dir or _user_cache()))
-    if threads is not None:
-        os.environ["NUMBA_NUM_THREADS"] = str(threads)
-    # Our kernels do the arithmetic; idle pools of other libraries cost memory.
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-
-
-def _user_cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "picoqwen" / "numba"
-
-
-def _writable(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError as err:
-        # A fixed name in the shared temporary folder would let others plant compiled code.
-        fallback = Path(tempfile.mkdtemp(prefix="picoqwen-numba-"))
-        _LOGGER.warning(
-            "Compiled kernels cannot be kept in %s (%s); the next start compiles again", folder, err
-        )
-        return fallback
-
-
 def _load(options: argparse.Namespace) -> "LoadedModel":
+    strategy = choose_strategy(options.cpu_target, options.threads)
+    prepare_libraries(options.cache_dir, strategy.threads)
+    stand_back(options.nice, strategy.cpus)
     # Imported here because numba reads its settings from the environment at import.
-    from picoqwen_core.engine.loaded import LoadedModel  # noqa: PLC0415
+    from picoqwen_core.engine.loaded import LoadedModel, Wishes  # noqa: PLC0415
 
-    model = LoadedModel.load(options.model, options.id, options.context, options.threads)
+    wishes = Wishes(
+        context_length=options.context,
+        kv_cache=options.kv_cache,
+        threads=strategy.threads,
+        prefill_chunk=strategy.prefill_chunk,
+        memory=read_memory().available,
+    )
+    model = LoadedModel.load(options.model, options.id, wishes)
     model.warm_up()
     settle()
     return model

@@ -42,11 +42,16 @@ class Part(NamedTuple):
 class Qwen3:
     """A Qwen3 model ready to run. One pass at a time: buffers are shared."""
 
-    def __init__(self, checkpoint: Checkpoint, config: Qwen3Config, threads: int) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, config: Qwen3Config, threads: int, kv_cache: str = "auto"
+    ) -> None:
         self.config = config
         self.threads = threads
         self.checkpoint = checkpoint
         self.small = checkpoint.size <= MAX_PACKED_BYTES
+        # A small model's cache is small in any kind.
+        chosen = ("f32" if self.small else "int8") if kv_cache == "auto" else kv_cache
+        self.cache_kind = kind_for(config, chosen)
         self.chunk_tokens = CHUNK_TOKENS if config.hidden_size <= _WIDE_HIDDEN else WIDE_CHUNK_TOKENS
         self._shape = _shape(config)
         self._weights = load_weights(checkpoint, config, pack=self.small)
@@ -57,25 +62,26 @@ class Qwen3:
         self._pool = ThreadPoolExecutor(threads - 1, "kernel") if threads > 1 else None
 
     @classmethod
-    def from_checkpoint(cls, checkpoint: Checkpoint, *, threads: int | None = None) -> Qwen3:
+    def from_checkpoint(
+        cls, checkpoint: Checkpoint, *, threads: int | None = None, kv_cache: str = "auto"
+    ) -> Qwen3:
         """Check shapes and prepare to run; of a large model nothing is copied but the norms.
 
+        kv_cache: how caches keep keys and values, see KVCache; "auto" is f32 for a small model, else int8.
         Raises CheckpointError for another architecture, missing tensors and wrong shapes.
         """
         embedding = checkpoint.tensor("token_embd.weight")
         config = Qwen3Config.from_metadata(checkpoint.metadata, embedding.shape[0])
         most = max(1, checkpoint.size // MIN_BYTES_PER_THREAD)
-        return cls(checkpoint, config, min(threads or usable_cores(), most))
+        return cls(checkpoint, config, min(threads or usable_cores(), most), kv_cache)
 
     def new_cache(self, capacity: int | None = None, kind: str | None = None) -> KVCache:
         """An empty cache for `capacity` tokens (by default the model's whole context).
 
-        kind: see KVCache; by default f32 for a small model, where its size does not count, else int8.
+        kind: see KVCache; by default what the model was opened with.
         """
         capacity = min(capacity or self.config.context_length, self.config.context_length)
-        return KVCache(
-            self.config, capacity, kind_for(self.config, kind or ("f32" if self.small else "int8"))
-        )
+        return KVCache(self.config, capacity, kind_for(self.config, kind) if kind else self.cache_kind)
 
     def forward(self, ids: NDArray[np.int32], cache: KVCache) -> NDArray[np.float32]:
         """Read `ids`, append them to the cache, and return the logits of the last one, float32 (vocab,)."""

@@ -28,7 +28,10 @@ def make_pool(settings: Settings) -> ModelPool:
             path,
             model_id=model_file(path).id,
             context_length=settings.max_context_length,
+            kv_cache=settings.kv_cache,
             threads=settings.threads,
+            cpu_target=settings.cpu_target,
+            nice=settings.nice,
             cache_dir=settings.cache_dir,
         )
         seconds = min(settings.first_token_timeout, _LOAD_SECONDS)

@@ -1,4 +1,4 @@
-"""Where a worker keeps its compiled kernels; each case in a process of its own, as a worker is."""
+"""What a worker sets before it computes; each case in a process of its own, as a worker is."""
 
 import os
 import subprocess
@@ -12,8 +12,8 @@ def kernel_cache(cache_dir: Path | None, **environment: str) -> tuple[Path, str]
     """The folder that a worker settles on, and what it says about it."""
     option = "None" if cache_dir is None else f"pathlib.Path({str(cache_dir)!r})"
     program = (
-        "import os, pathlib, picoqwen_core.engine.worker as worker\n"
-        f"worker._prepare_environment({option}, 1)\n"
+        "import os, pathlib, picoqwen_core.engine.environment as environment\n"
+        f"environment.prepare_libraries({option}, 1)\n"
         "print(os.environ['NUMBA_CACHE_DIR'])"
     )
     inherited = {
@@ -45,3 +45,35 @@ def test_a_folder_that_cannot_be_written_is_replaced_by_a_private_one_and_a_warn
     assert folder.parent == tmp_path
     assert folder.stat().st_mode & 0o077 == 0
     assert "the next start compiles again" in said
+
+
+def said_by(program: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from picoqwen_core.engine.environment import *\n" + program]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=ROOT, env=os.environ | environment
+    )
+
+
+def test_it_stands_back_for_the_processor_and_for_memory():
+    done = said_by(
+        "import os, pathlib\n"
+        "score = pathlib.Path('/proc/self/oom_score_adj')\n"
+        "before = os.nice(0), int(score.read_text())\n"
+        "stand_back(3, tuple(sorted(os.sched_getaffinity(0)))[:1])\n"
+        "print(os.nice(0) - before[0], int(score.read_text()) - before[1], len(os.sched_getaffinity(0)))"
+    )
+    assert done.stdout.split() == ["3", "500", "1"], done.stderr
+
+
+def test_a_target_chooses_the_kernels_and_the_environment_wins():
+    chosen = "import os\nchoose_strategy('generic', None)\nprint(os.environ.get('PICOQWEN_ISA'))"
+    assert said_by(chosen, PICOQWEN_ISA="").stdout == "generic\n"
+    best = "import os\nprint(repr(os.environ.get('PICOQWEN_ISA')), choose_strategy('auto', 1).threads)"
+    assert said_by(best, PICOQWEN_ISA="").stdout == "'' 1\n"
+    assert "PICOQWEN_ISA is 'mmx'; this processor can run" in said_by(best, PICOQWEN_ISA="mmx").stderr
+
+
+def test_more_threads_than_can_run_are_not_taken():
+    done = said_by("import logging\nlogging.basicConfig()\nprint(choose_strategy('auto', 4000).threads)")
+    assert int(done.stdout) < 4000
+    assert "4000 threads are wanted" in done.stderr

@@ -1,0 +1,1 @@
+"""Facts of the machine, read from Linux: processor, cores, caches, limits, memory bandwidth. No decisions."""
