@@ -6,7 +6,7 @@ import sys
 from types import ModuleType
 
 from picoqwen_core import __version__
-from picoqwen_core.commands import chat, cpu, generate, models, quantize, serve
+from picoqwen_core.commands import chat, cpu, export, generate, models, quantize, serve
 from picoqwen_core.errors import PicoQwenError
 
 # In the order of --help.
@@ -17,6 +17,7 @@ _COMMANDS: dict[str, ModuleType] = {
     "generate": generate,
     "cpu": cpu,
     "quantize": quantize,
+    "export": export,
 }
 
 

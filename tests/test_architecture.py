@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *VOCABULARY,
     },
     "progress": set(),
-    "convert": {"byte_level", "loaders", "quants", *VOCABULARY},
+    "convert": {"byte_level", "chat", "loaders", "model.config", "quants", *VOCABULARY},
     "terminal": VOCABULARY,
     "server": {
         "router",
@@ -71,7 +71,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sampling": VOCABULARY,
     "tokenizer": {"byte_level", *VOCABULARY},
     "home": VOCABULARY,
-    "model": {"loaders", "quants", "kernels", "cpu", *VOCABULARY},
+    "model": {"model.config", "loaders", "quants", "kernels", "cpu", *VOCABULARY},
+    "model.config": VOCABULARY,
     "loaders": {"quants", "byte_level", *VOCABULARY},
     "quants": {"kernels", *VOCABULARY},
     "kernels": set(),

@@ -1,9 +1,10 @@
 """A checkpoint's matrices as streams of rows, so that a model larger than the memory can be converted."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,15 +52,26 @@ class Weight:
 
     def rows(self, first: int, last: int) -> Floats:
         """Rows as float32 (last - first, columns). Raises CheckpointError for what is not a finite number."""
-        format_, columns = self.tensor.type, self.shape[-1]
-        size = format_.row_bytes(columns)
-        data = self.tensor.data[first * size : last * size]
-        values = format_.dequantize(data).reshape(last - first, columns)
+        columns, size = self.shape[-1], self.tensor.type.row_bytes(self.shape[-1])
+        part = replace(
+            self.tensor,
+            shape=(last - first, columns),
+            data=self.tensor.data[first * size : last * size],
+            scales=self._scales(first, last),
+        )
+        values = part.dequantized()
         if self.update is not None:
             values = values + self.update.rows(first, last)
         if not np.isfinite(values).all():
             raise CheckpointError(f"tensor {self.tensor.name!r} holds infinities or what is not a number")
         return values
+
+    def _scales(self, first: int, last: int) -> Floats | None:
+        scales = self.tensor.scales
+        if scales is None:
+            return None
+        per_row = scales.size * self.shape[-1] // math.prod(self.shape)
+        return scales[first * per_row : last * per_row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +89,7 @@ class Model:
 def encoded_rows[T](weight: Weight, encode: Callable[[Floats], T], pool: Executor) -> Iterator[T]:
     """What `encode` makes of some rows after the other, in order, by the threads of the pool."""
     columns = weight.shape[-1]
-    total = int(np.prod(weight.shape[:-1]))
+    total = math.prod(weight.shape[:-1])
     step = max(1, CHUNK_VALUES // columns)
     waiting: deque[Future[T]] = deque()
     try:

@@ -40,6 +40,10 @@ def read_tokenizer(folder: Path, config: Mapping[str, Any], rows: int) -> dict[s
         found = _named_token(chosen, name, ids, folder)
         if found is not None:
             metadata[f"tokenizer.ggml.{key}"] = found
+    # Qwen's tokenizers begin no text with it, but other programs want to know it.
+    bos = config.get("bos_token_id")
+    if type(bos) is int and 0 <= bos < len(ids):
+        metadata.setdefault("tokenizer.ggml.bos_token_id", bos)
     metadata["tokenizer.ggml.add_bos_token"] = chosen.get("add_bos_token") is True
     template = _template(folder, chosen)
     return metadata if template is None else metadata | {"tokenizer.chat_template": template}
