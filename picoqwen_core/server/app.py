@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from picoqwen_core.config import Settings
+from picoqwen_core.config import Settings, models_folder
+from picoqwen_core.hub.downloads import Downloads
 from picoqwen_core.router import Router
-from picoqwen_core.server import chat, generate, health, middleware, models, score
+from picoqwen_core.server import chat, downloads, generate, health, middleware, models, score
 from picoqwen_core.server.local_models import make_pool
 from picoqwen_core.server.state import STATE, State
 
@@ -28,6 +29,12 @@ def make_app(state: State) -> web.Application:
             web.post("/api/v1/models/{id}/load", models.load),
             web.post("/api/v1/models/{id}/unload", models.unload),
             web.delete("/api/v1/models/{id}", models.delete),
+            web.get("/api/v1/catalog", downloads.catalog),
+            web.get("/api/v1/downloads", downloads.jobs),
+            web.post("/api/v1/downloads", downloads.begin),
+            web.get("/api/v1/downloads/{id}", downloads.job),
+            web.get("/api/v1/downloads/{id}/events", downloads.events),
+            web.delete("/api/v1/downloads/{id}", downloads.cancel),
             web.get("/api/v1/health", health.health),
             web.post("/v1/chat/completions", chat.chat),
             web.get("/v1/models", models.openai_models),
@@ -42,7 +49,15 @@ def make_app(state: State) -> web.Application:
 
 def make_server(settings: Settings) -> web.Application:
     """The application with the models of this machine. Raises ConfigError where the model is not there."""
-    return make_app(State(settings, Router(pool=make_pool(settings))))
+    pool = make_pool(settings)
+    jobs = Downloads(
+        models_folder(settings),
+        settings.hub_url,
+        settings.hub_token,
+        preferred=settings.default_quantization,
+        finished=pool.scan,
+    )
+    return make_app(State(settings, Router(pool=pool), jobs))
 
 
 async def _engines(app: web.Application) -> AsyncIterator[None]:
@@ -56,7 +71,9 @@ async def _engines(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _stop_engines(app: web.Application) -> None:
-    router = app[STATE].router
+    router, jobs = app[STATE].router, app[STATE].downloads
+    if jobs is not None:
+        await jobs.stop()
     if router.pool is not None:
         await router.pool.stop()
     await asyncio.gather(*(provider.stop() for provider in router.providers))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from picoqwen_core.config import Settings
+from picoqwen_core.hub.downloads import Downloads
 from picoqwen_core.router import Router
 
 
@@ -15,6 +16,7 @@ class State:
 
     settings: Settings
     router: Router
+    downloads: Downloads | None = None
     started: float = field(default_factory=time.monotonic)
 
 

@@ -1,0 +1,1 @@
+"""Fetching models from a hub that speaks Hugging Face's HTTP interface."""
