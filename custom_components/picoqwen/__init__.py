@@ -1,21 +1,18 @@
-"""The Pico-Qwen integration: a conversation agent and a text action, served by a Pico-Qwen server."""
+"""The Pico-Qwen integration: conversation agents, AI tasks and actions, served by a Pico-Qwen server."""
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_API_KEY, CONF_URL, Platform
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.typing import ConfigType
 
-from .client import PicoQwenAuthError, PicoQwenClient, PicoQwenError
+from .client import PicoQwenClient
 from .const import DOMAIN
+from .coordinator import PicoQwenConfigEntry, PicoQwenCoordinator
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
-PLATFORMS = (Platform.CONVERSATION,)
-
-type PicoQwenConfigEntry = ConfigEntry[PicoQwenClient]
+PLATFORMS = (Platform.AI_TASK, Platform.CONVERSATION)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
@@ -27,17 +24,9 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 async def async_setup_entry(hass: HomeAssistant, entry: PicoQwenConfigEntry) -> bool:
     """Connect to the server; try again later when it is not there."""
     client = PicoQwenClient(async_get_clientsession(hass), entry.data[CONF_URL], entry.data.get(CONF_API_KEY))
-    try:
-        await client.models()
-    except PicoQwenAuthError as err:
-        raise ConfigEntryAuthFailed(translation_domain=DOMAIN, translation_key="invalid_auth") from err
-    except PicoQwenError as err:
-        raise ConfigEntryNotReady(
-            translation_domain=DOMAIN,
-            translation_key="not_ready",
-            translation_placeholders={"error": str(err)},
-        ) from err
-    entry.runtime_data = client
+    coordinator = PicoQwenCoordinator(hass, entry, client)
+    await coordinator.async_config_entry_first_refresh()
+    entry.runtime_data = coordinator
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(entry.add_update_listener(_async_reload))
     return True

@@ -1,30 +1,22 @@
-"""Talks to the Pico-Qwen server; every wait has a limit, every failure one of three errors."""
+"""Talks to the Pico-Qwen server; every wait has a limit, every failure is one of errors.py."""
 
 import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 from yarl import URL
 
+from .errors import PicoQwenConnectionError, PicoQwenError, PicoQwenUnsupportedError, error_of
+
 CONNECT_SECONDS = 5
-MODELS_SECONDS = 10
+STATE_SECONDS = 10
 # The longest silence in an answer; loading a model and reading a long prompt count in.
 SILENCE_SECONDS = 90
-GENERATE_SECONDS = 300
-
-
-class PicoQwenError(Exception):
-    """The server answered with an error."""
-
-
-class PicoQwenConnectionError(PicoQwenError):
-    """The server cannot be reached, or broke off."""
-
-
-class PicoQwenAuthError(PicoQwenError):
-    """The server does not accept the API key."""
+# Reading a long prompt, loading a large model.
+WORK_SECONDS = 300
 
 
 class PicoQwenClient:
@@ -36,20 +28,55 @@ class PicoQwenClient:
         self._base = URL(url.rstrip("/") + "/")
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
 
+    @property
+    def url(self) -> str:
+        """Where the server is."""
+        return str(self._base)
+
     async def models(self) -> list[dict[str, Any]]:
         """The server's models; asking for them needs the key, so it is how a connection is tested."""
-        body = await self._json("GET", "api/v1/models", MODELS_SECONDS)
-        models: list[dict[str, Any]] = body.get("data", [])
+        body = await self._json("GET", "api/v1/models", STATE_SECONDS)
+        models = body.get("data")
+        if not isinstance(models, list) or not all(isinstance(model, dict) for model in models):
+            raise PicoQwenError(f"{self._base} is no Pico-Qwen server")
         return models
 
+    async def health(self) -> dict[str, Any]:
+        """How the server and its engines are."""
+        return await self._json("GET", "api/v1/health", STATE_SECONDS)
+
+    async def status(self) -> dict[str, Any]:
+        """The server's counters. Raises PicoQwenUnsupportedError for an older server."""
+        return await self._json("GET", "api/v1/status", STATE_SECONDS)
+
     async def generate(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Continue a text."""
-        return await self._json("POST", "api/v1/generate", GENERATE_SECONDS, body)
+        """Continue a raw text."""
+        return await self._json("POST", "api/v1/generate", WORK_SECONDS, body)
+
+    async def score(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Weigh the choices as answers to the messages."""
+        return await self._json("POST", "api/v1/score", WORK_SECONDS, body)
+
+    async def prime(self, body: Mapping[str, Any]) -> None:
+        """Let the server read the beginning of a conversation that will come."""
+        await self._json("POST", "api/v1/prime", WORK_SECONDS, body)
+
+    async def load_model(self, model: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Load a model; returns when it can answer."""
+        return await self._json("POST", f"api/v1/models/{quote(model, safe='')}/load", WORK_SECONDS, body)
+
+    async def unload_model(self, model: str) -> dict[str, Any]:
+        """Give the memory of a model back."""
+        return await self._json("POST", f"api/v1/models/{quote(model, safe='')}/unload", WORK_SECONDS, {})
 
     async def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
-        """Stream the deltas of an answer. Raises PicoQwenConnectionError when it ends too soon."""
+        """Stream the deltas of an answer; the last ones carry `finish_reason` and `usage`.
+
+        Raises PicoQwenConnectionError when it ends too soon.
+        """
         limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS)
-        async with self._request("POST", "api/v1/chat", limits, {**body, "stream": True}) as response:
+        asked = {**body, "stream": True, "stream_options": {"include_usage": True}}
+        async with self._request("POST", "api/v1/chat", limits, asked) as response:
             event = "message"
             async for raw in response.content:
                 line = raw.decode().rstrip("\r\n")
@@ -61,10 +88,18 @@ class PicoQwenClient:
                         return
                     chunk = json.loads(data)
                     if event == "error":
-                        raise PicoQwenError(_message(chunk, "the answer failed"))
+                        raise error_of(chunk, otherwise="the answer failed")
                     for delta in _deltas(chunk):
                         yield delta
         raise PicoQwenConnectionError("the server broke off in the middle of its answer")
+
+    async def chat_once(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """A whole answer: {"text", "model", "finish_reason", "usage"}."""
+        answer: dict[str, Any] = {"text": "", "model": None, "finish_reason": None, "usage": None}
+        async for delta in self.chat(body):
+            answer["text"] += delta.get("content") or ""
+            answer |= {key: delta[key] for key in ("model", "finish_reason", "usage") if delta.get(key)}
+        return answer
 
     async def _json(
         self, method: str, path: str, seconds: float, body: Mapping[str, Any] | None = None
@@ -83,10 +118,12 @@ class PicoQwenClient:
         """A checked response; aiohttp's errors become ours here and nowhere else."""
         try:
             async with self._session.request(
-                method, self._base.join(URL(path)), json=body, headers=self._headers, timeout=limits
+                method,
+                self._base.join(URL(path, encoded=True)),
+                json=body,
+                headers=self._headers,
+                timeout=limits,
             ) as response:
-                if response.status in (401, 403):
-                    raise PicoQwenAuthError("the server does not accept the API key")
                 if response.status >= 400:
                     raise await _failure(response)
                 yield response
@@ -103,22 +140,25 @@ class PicoQwenClient:
 def _deltas(chunk: Any) -> list[dict[str, Any]]:
     """What one event adds to the answer. Raises PicoQwenError when it is no event of a chat."""
     try:
-        return [dict(choice["delta"]) for choice in chunk.get("choices", ())]
+        deltas = []
+        for choice in chunk.get("choices", ()):
+            delta = dict(choice["delta"])
+            if choice.get("finish_reason"):
+                delta["finish_reason"] = choice["finish_reason"]
+            deltas.append(delta)
+        if chunk.get("usage"):
+            deltas.append({"usage": dict(chunk["usage"]), "model": chunk.get("model")})
     except (AttributeError, KeyError, TypeError, ValueError) as err:
         raise PicoQwenError(f"the server sent an event that is no part of an answer: {chunk!r:.200}") from err
+    return deltas
 
 
 async def _failure(response: aiohttp.ClientResponse) -> PicoQwenError:
     """The error that a response with an error status means."""
     try:
-        text = _message(await response.json(), response.reason or "error")
+        body = await response.json()
     except (aiohttp.ClientError, ValueError):
-        text = response.reason or "error"
-    if response.status in (502, 503, 504):
-        return PicoQwenConnectionError(text)
-    return PicoQwenError(text)
-
-
-def _message(body: Any, otherwise: str) -> str:
-    error = body.get("error") if isinstance(body, dict) else None
-    return str(error.get("message", otherwise)) if isinstance(error, dict) else otherwise
+        body = None
+        if response.status == 404:
+            return PicoQwenUnsupportedError(response.reason or "not found")
+    return error_of(body, response.status, response.reason or "error")

@@ -1,7 +1,7 @@
-"""The conversation agent."""
+"""The conversation agents."""
 
 import logging
-from typing import Any, Literal
+from typing import Any, Literal, override
 
 from homeassistant.components import conversation
 from homeassistant.config_entries import ConfigSubentry
@@ -11,17 +11,18 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import intent
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from . import PicoQwenConfigEntry
-from .client import PicoQwenAuthError, PicoQwenConnectionError, PicoQwenError
 from .const import DOMAIN, SUBENTRY_CONVERSATION
-from .entity import PicoQwenEntity
+from .coordinator import PicoQwenConfigEntry
+from .entity import AgentEntity
+from .errors import PicoQwenAuthError, PicoQwenConnectionError, PicoQwenError
 from .home import home_context
+from .priming import Primer
+from .speech import async_apology
 
 _LOGGER = logging.getLogger(__name__)
 
-UNREACHABLE = "Sorry, I can't reach the Pico-Qwen server, so I don't know whether anything was done."
-REFUSED = "Sorry, the Pico-Qwen server does not accept my API key. Nothing was done."
-FAILED = "Sorry, the Pico-Qwen server could not answer."
+# The server keeps its own queue, and says when it is full.
+PARALLEL_UPDATES = 0
 
 
 async def async_setup_entry(
@@ -35,7 +36,7 @@ async def async_setup_entry(
             )
 
 
-class PicoQwenConversation(PicoQwenEntity, conversation.ConversationEntity):
+class PicoQwenConversation(AgentEntity, conversation.ConversationEntity):
     """Answers what people say to Assist."""
 
     _attr_supports_streaming = True
@@ -43,14 +44,30 @@ class PicoQwenConversation(PicoQwenEntity, conversation.ConversationEntity):
     def __init__(self, entry: PicoQwenConfigEntry, subentry: ConfigSubentry) -> None:
         """An agent that was given an API can control the home."""
         super().__init__(entry, subentry)
+        self._primer: Primer | None = None
         if subentry.data.get(CONF_LLM_HASS_API):
             self._attr_supported_features = conversation.ConversationEntityFeature.CONTROL
 
     @property
+    @override
     def supported_languages(self) -> list[str] | Literal["*"]:
         """The server decides; it says so when it does not understand."""
         return MATCH_ALL
 
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Keep the server ready for the home as it is."""
+        await super().async_added_to_hass()
+        self._primer = Primer(self)
+        self.async_on_remove(self._primer.async_start())
+
+    @override
+    async def async_prepare(self, language: str | None = None) -> None:
+        """A request is coming: wake the model, and let it read what every request begins with."""
+        if self._primer is not None:
+            self._primer.async_prime_now(language)
+
+    @override
     async def _async_handle_message(
         self, user_input: conversation.ConversationInput, chat_log: conversation.ChatLog
     ) -> conversation.ConversationResult:
@@ -67,32 +84,38 @@ class PicoQwenConversation(PicoQwenEntity, conversation.ConversationEntity):
             return err.as_conversation_result()
 
         def home() -> dict[str, Any]:
-            language = user_input.language
             return home_context(
                 self.hass,
                 conversation.DOMAIN,
                 device_id=user_input.device_id,
                 satellite_id=user_input.satellite_id,
-                language=language,
+                language=user_input.language,
             )
 
         try:
-            await self._async_answer(chat_log, home)
+            await self.async_answer(chat_log, options=self.request_options(), home=home)
             return conversation.async_get_result_from_chat_log(user_input, chat_log)
-        except PicoQwenAuthError:
+        except PicoQwenAuthError as err:
             self.entry.async_start_reauth(self.hass)
-            return _apology(user_input, chat_log, REFUSED)
+            return await self._apology(user_input, chat_log, err)
         except PicoQwenConnectionError as err:
             _LOGGER.warning("The Pico-Qwen server cannot be reached: %s", err)
-            return _apology(user_input, chat_log, UNREACHABLE)
+            return await self._apology(user_input, chat_log, err)
         except (PicoQwenError, HomeAssistantError) as err:
             _LOGGER.error("The Pico-Qwen server could not answer: %s", err)
-            return _apology(user_input, chat_log, FAILED)
+            return await self._apology(user_input, chat_log, err)
 
-
-def _apology(
-    user_input: conversation.ConversationInput, chat_log: conversation.ChatLog, text: str
-) -> conversation.ConversationResult:
-    response = intent.IntentResponse(language=user_input.language)
-    response.async_set_error(intent.IntentResponseErrorCode.FAILED_TO_HANDLE, text)
-    return conversation.ConversationResult(response=response, conversation_id=chat_log.conversation_id)
+    async def _apology(
+        self, user_input: conversation.ConversationInput, chat_log: conversation.ChatLog, error: Exception
+    ) -> conversation.ConversationResult:
+        """An error that is spoken; it stays in the log too, so that the next turn knows of it."""
+        acted = any(
+            isinstance(content, conversation.ToolResultContent)
+            for content in chat_log.content[chat_log.llm_input_provided_index :]
+        )
+        response = intent.IntentResponse(language=user_input.language)
+        text = await async_apology(self.hass, user_input.language, error, acted=acted)
+        response.async_set_error(intent.IntentResponseErrorCode.FAILED_TO_HANDLE, text)
+        return conversation.ConversationResult(
+            response=response, conversation_id=chat_log.conversation_id, continue_conversation=False
+        )

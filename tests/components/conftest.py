@@ -65,6 +65,15 @@ async def server(hass: HomeAssistant, socket_enabled: None) -> AsyncIterator[Fak
 
 
 @pytest.fixture
+async def other_server(hass: HomeAssistant, socket_enabled: None) -> AsyncIterator[FakeServer]:
+    """Another server, for what moves."""
+    server = FakeServer()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
 async def lamps(hass: HomeAssistant) -> None:
     """A lamp in the kitchen, and one nowhere that is not exposed."""
     await hass.data[DATA_COMPONENT].async_add_entities([Lamp("Kitchen lamp"), Lamp("Secret lamp")])

@@ -9,6 +9,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 DONE = b"data: [DONE]\n\n"
+PICO = {"id": "pico-home", "loaded": True, "built_in": True}
+LARGE = {"id": "qwen3-4b", "loaded": False, "built_in": None}
+RESOURCES = ("score", "prime", "load", "unload")
 type Parts = Iterable[bytes] | AsyncIterable[bytes]
 
 
@@ -21,6 +24,14 @@ def event(delta: dict[str, Any]) -> bytes:
 def words(*texts: str) -> list[bytes]:
     """A whole answer of text."""
     return [event({"role": "assistant", "content": ""}), *(event({"content": t}) for t in texts), DONE]
+
+
+def finish(reason: str = "stop", **usage: Any) -> bytes:
+    """The two events with which a server ends an answer."""
+    head = {"object": "chat.completion.chunk", "model": "pico-home"}
+    end = {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}
+    last = {**head, "choices": [], "usage": usage}
+    return b"".join(f"data: {json.dumps(each)}\n\n".encode() for each in (end, last))
 
 
 def call(name: str, arguments: str) -> bytes:
@@ -38,7 +49,16 @@ class FakeServer:
         self.generations: list[dict[str, Any]] = []
         self.api_key: str | None = None
         self.generated: web.Response | None = None
-        self.models_body: Any = {"object": "list", "data": [{"id": "pico-home"}]}
+        self.models_body: Any = {"data": [PICO]}
+        self.health_body: dict[str, Any] = {
+            "status": "ok",
+            "version": "0.1.0",
+            "api_rss_mb": 40.5,
+            "engines": [{"model": "pico-home", "state": "ready", "error": None, "rss_mb": 100.0}],
+        }
+        # What came to the other resources, and what they answer; None is a server that does not have them.
+        self.asked: dict[str, list[Any]] = {name: [] for name in RESOURCES}
+        self.replies: dict[str, web.Response | Callable[[Any], Any] | None] = dict.fromkeys(RESOURCES)
         self.client_left = asyncio.Event()
         self._server: TestServer | None = None
         self._port: int | None = None
@@ -54,6 +74,9 @@ class FakeServer:
         app.router.add_get("/api/v1/models", self._models)
         app.router.add_post("/api/v1/chat", self._chat)
         app.router.add_post("/api/v1/generate", self._generate)
+        app.router.add_get("/api/v1/health", self._health)
+        app.router.add_post("/api/v1/{name:score|prime}", self._other)
+        app.router.add_post("/api/v1/models/{model}/{name:load|unload}", self._other)
         self._server = TestServer(app, host="127.0.0.1", port=self._port or 0)
         await self._server.start_server()
         self._port = self._server.port
@@ -74,6 +97,18 @@ class FakeServer:
         if isinstance(self.models_body, str):
             return web.Response(text=self.models_body, content_type="text/html")
         return web.json_response(self.models_body)
+
+    async def _health(self, request: web.Request) -> web.Response:
+        return web.json_response(self.health_body)
+
+    async def _other(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"]
+        reply = self.replies[name]
+        if reply is None:
+            return web.json_response({"error": {"message": "no such path", "code": "not_found"}}, status=404)
+        body = {**await request.json(), **{k: v for k, v in request.match_info.items() if k != "name"}}
+        self.asked[name].append(body)
+        return web.json_response(reply(body)) if callable(reply) else reply
 
     async def _generate(self, request: web.Request) -> web.Response:
         self.generations.append(await request.json())

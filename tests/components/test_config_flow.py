@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 from conftest import connect
-from fake_server import FakeServer
+from fake_server import LARGE, PICO, FakeServer
 from homeassistant.config_entries import SOURCE_RECONFIGURE, SOURCE_USER, ConfigEntry, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
-from pytest_homeassistant_custom_component.common import start_reauth_flow
+from pytest_homeassistant_custom_component.common import MockConfigEntry, start_reauth_flow
 
 
 async def test_a_tested_connection_makes_an_entry_with_one_agent(
@@ -86,13 +86,93 @@ async def test_a_new_key_reloads_an_entry_that_still_runs(
     await hass.async_block_till_done()
     assert entry.state is ConfigEntryState.LOADED
     assert entry.runtime_data is not client
-    assert await entry.runtime_data.models() == [{"id": "pico-home"}]
+    assert [model.id for model in entry.runtime_data.data.models] == ["pico-home"]
 
 
-async def add_agent(hass: HomeAssistant, entry: ConfigEntry) -> dict[str, Any]:
-    return await hass.config_entries.subentries.async_init(
-        (entry.entry_id, "conversation"), context={"source": SOURCE_USER}
+async def reconfigure(hass: HomeAssistant, entry: ConfigEntry) -> dict[str, Any]:
+    return await hass.config_entries.flow.async_init(
+        "picoqwen", context={"source": SOURCE_RECONFIGURE, "entry_id": entry.entry_id}
     )
+
+
+async def test_a_server_that_has_moved_is_told_so_and_its_agents_stay(
+    hass: HomeAssistant, other_server: FakeServer, entry: ConfigEntry
+) -> None:
+    agents = dict(entry.subentries)
+    form = await reconfigure(hass, entry)
+    wrong = await hass.config_entries.flow.async_configure(form["flow_id"], {"url": "nowhere"})
+    assert wrong["errors"] == {"base": "invalid_url"}
+    other_server.api_key = "new"
+    moved = other_server.url
+    refused = await hass.config_entries.flow.async_configure(form["flow_id"], {"url": moved})
+    assert refused["errors"] == {"base": "invalid_auth"}
+    done = await hass.config_entries.flow.async_configure(form["flow_id"], {"url": moved, "api_key": "new"})
+    await hass.async_block_till_done()
+    assert (done["type"], done["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
+    assert (entry.state, entry.data["url"]) == (ConfigEntryState.LOADED, moved)
+    assert entry.subentries == agents
+
+
+async def test_a_server_cannot_move_to_where_another_is(
+    hass: HomeAssistant, server: FakeServer, entry: ConfigEntry
+) -> None:
+    other = MockConfigEntry(domain="picoqwen", data={"url": "http://other:8080"})
+    other.add_to_hass(hass)
+    form = await reconfigure(hass, entry)
+    done = await hass.config_entries.flow.async_configure(form["flow_id"], {"url": "http://other:8080"})
+    assert done["reason"] == "already_configured"
+
+
+async def test_a_server_with_a_larger_model_starts_with_an_ai_task_too(
+    hass: HomeAssistant, server: FakeServer
+) -> None:
+    server.models_body = {"data": [PICO, LARGE]}
+    made = await connect(hass, server.url)
+    await hass.async_block_till_done()
+    kinds = [subentry.subentry_type for subentry in made["result"].subentries.values()]
+    assert kinds == ["conversation", "ai_task_data"]
+    assert hass.states.get("ai_task.pico_qwen_ai_task") is not None
+
+
+async def add_agent(hass: HomeAssistant, entry: ConfigEntry, kind: str = "conversation") -> dict[str, Any]:
+    return await hass.config_entries.subentries.async_init(
+        (entry.entry_id, kind), context={"source": SOURCE_USER}
+    )
+
+
+async def test_an_ai_task_offers_only_models_that_write_texts(
+    hass: HomeAssistant, server: FakeServer
+) -> None:
+    server.models_body = {"data": [PICO, LARGE]}
+    entry = (await connect(hass, server.url))["result"]
+    await hass.async_block_till_done()
+    offered = {}
+    for kind in ("conversation", "ai_task_data"):
+        form = await add_agent(hass, entry, kind)
+        fields = {str(key): selector for key, selector in form["data_schema"].schema.items()}
+        offered[kind] = fields["model"].config["options"]
+    assert offered == {"conversation": ["pico-home", "qwen3-4b"], "ai_task_data": ["qwen3-4b"]}
+    options = {"name": "Writer", "model": "qwen3-4b", "temperature": 0.3, "enable_thinking": False}
+    made = await hass.config_entries.subentries.async_configure(form["flow_id"], options)
+    await hass.async_block_till_done()
+    assert made["data"] == {"model": "qwen3-4b", "temperature": 0.3, "enable_thinking": False}
+    assert hass.states.get("ai_task.writer") is not None
+
+
+async def test_an_api_that_has_gone_is_not_offered_as_chosen(
+    hass: HomeAssistant, server: FakeServer, entry: ConfigEntry
+) -> None:
+    (agent,) = entry.subentries.values()
+    hass.config_entries.async_update_subentry(entry, agent, data={"llm_hass_api": ["gone", "assist"]})
+    await hass.async_block_till_done()
+    form = await hass.config_entries.subentries.async_init(
+        (entry.entry_id, "conversation"),
+        context={"source": SOURCE_RECONFIGURE, "subentry_id": agent.subentry_id},
+    )
+    (suggested,) = [
+        key.description["suggested_value"] for key in form["data_schema"].schema if key == "llm_hass_api"
+    ]
+    assert suggested == ["assist"]
 
 
 async def test_another_agent_becomes_another_entity(
@@ -126,3 +206,10 @@ async def test_no_agent_is_added_to_a_server_that_is_not_connected(
 ) -> None:
     await hass.config_entries.async_unload(entry.entry_id)
     assert (await add_agent(hass, entry))["reason"] == "entry_not_loaded"
+    assert (await add_agent(hass, entry, "ai_task_data"))["reason"] == "entry_not_loaded"
+    (agent,) = entry.subentries.values()
+    form = await hass.config_entries.subentries.async_init(
+        (entry.entry_id, "conversation"),
+        context={"source": SOURCE_RECONFIGURE, "subentry_id": agent.subentry_id},
+    )
+    assert form["reason"] == "entry_not_loaded"

@@ -133,7 +133,7 @@ async def test_a_server_that_is_down_is_said_and_it_works_again_when_it_is_back(
         ([call(TURN_ON, "[]"), DONE], "could not answer"),
         ([event({"tool_calls": [{}]}), DONE], "could not answer"),
         ([DONE], "could not answer"),
-        (web.json_response({"error": {"message": "engine gone"}}, status=503), "can't reach"),
+        (web.json_response({"error": {"message": "engine gone"}}, status=503), "not ready"),
         (web.json_response({"error": {"message": "prompt too long"}}, status=400), "could not answer"),
         (web.Response(text="<html>", status=500), "could not answer"),
     ],
@@ -278,3 +278,35 @@ async def test_every_language_is_passed_on(
     server.answers = [words("Gern.")]
     await say(hass, "mach das Licht an", language="de")
     assert server.chats[0]["home"]["language"] == "de"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "said"),
+    [
+        (429, "busy", "too many requests at once"),
+        (503, "engine_unavailable", "not ready yet"),
+        (402, "budget_exceeded", "would cost more than may be spent"),
+        (504, None, "can't reach"),
+        (401, None, "does not accept my API key"),
+        (400, "context_length_exceeded", "could not answer"),
+    ],
+)
+async def test_each_kind_of_failure_has_a_sentence_of_its_own(
+    hass: HomeAssistant, server: FakeServer, entry: ConfigEntry, status: int, code: str | None, said: str
+) -> None:
+    body = {"error": {"message": "no", "code": code}}
+    server.answers = [web.json_response(body, status=status)]
+    result = await say(hass, "turn on the kitchen lamp")
+    assert said in speech(result)
+    assert speech(result).endswith("Nothing was done.")
+    assert not result.continue_conversation
+
+
+async def test_a_failure_after_a_tool_was_used_does_not_deny_that(
+    hass: HomeAssistant, server: FakeServer, lamps: None, entry: ConfigEntry
+) -> None:
+    gone = b'event: error\ndata: {"error": {"message": "no", "code": "engine_unavailable"}}\n\n'
+    server.answers = [[call(TURN_ON, '{"name": "Kitchen lamp"}'), DONE], [gone]]
+    result = await say(hass, "turn on the kitchen lamp")
+    assert hass.states.get(LAMP).state == "on"
+    assert speech(result).endswith("not ready yet. Some of it may have been done.")

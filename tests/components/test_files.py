@@ -42,15 +42,18 @@ def test_no_text_has_an_address_or_markup() -> None:
 
 
 def test_every_field_of_an_action_is_described() -> None:
-    fields = yaml.safe_load((INTEGRATION / "services.yaml").read_text())["generate"]["fields"]
-    described = load("translations/en.json")["services"]["generate"]["fields"]
-    assert set(fields) == set(described)
-    assert set(load("icons.json")["services"]) == {"generate"}
+    actions = yaml.safe_load((INTEGRATION / "services.yaml").read_text())
+    described = load("translations/en.json")["services"]
+    assert {name: set(action["fields"]) for name, action in actions.items()} == {
+        name: set(action["fields"]) for name, action in described.items()
+    }
+    assert set(load("icons.json")["services"]) == set(actions)
 
 
 def test_every_exception_that_is_raised_has_a_text() -> None:
     source = "".join(path.read_text() for path in INTEGRATION.glob("*.py"))
-    keys = set(re.findall(r'translation_key="(\w+)"', source))
+    keys = set(re.findall(r'(?:translation_key=|_task_error\()"(\w+)"|"(spoken_\w+)"', source))
+    keys = {key for pair in keys for key in pair if key}
     assert keys == set(load("translations/en.json")["exceptions"])
 
 

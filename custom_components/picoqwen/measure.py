@@ -1,0 +1,103 @@
+"""What an answer took: its times and its tokens, measured where they matter, at this end."""
+
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One answer of a server; times in milliseconds."""
+
+    model: str | None
+    total_ms: float
+    first_ms: float | None = None
+    writing_ms: float = 0.0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    finish_reason: str | None = None
+    rounds: int = 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, for traces, events and the answers of actions."""
+        return {
+            **asdict(self),
+            "tokens_per_second": self.tokens_per_second,
+            "cached_percent": self.cached_percent,
+        }
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """The speed of writing, once the first token was there; None for answers too short to tell."""
+        if not self.completion_tokens or self.completion_tokens < 2 or self.writing_ms <= 0:
+            return None
+        return round(1000 * self.completion_tokens / self.writing_ms, 1)
+
+    @property
+    def cached_percent(self) -> float | None:
+        """How much of the prompt the server had read before."""
+        if not self.prompt_tokens or self.cached_tokens is None:
+            return None
+        return round(100 * self.cached_tokens / self.prompt_tokens, 1)
+
+
+@dataclass(slots=True)
+class Meter:
+    """Watches the deltas of an answer go by, over as many rounds as its tool calls need."""
+
+    model: str | None = None
+    rounds: int = 0
+    finish_reason: str | None = None
+    _started: float = field(default_factory=time.perf_counter)
+    _first_ms: float | None = None
+    _round_first_ms: float | None = None
+    _writing_ms: float = 0.0
+    _prompt: int | None = None
+    _completion: int | None = None
+    _cached: int | None = None
+
+    def round(self) -> None:
+        """Another request is made."""
+        self.rounds += 1
+        self.finish_reason = self._round_first_ms = None
+
+    def see(self, delta: dict[str, Any]) -> None:
+        """Take note of one delta."""
+        said = any(delta.get(key) for key in ("content", "reasoning_content", "tool_calls"))
+        if said and self._round_first_ms is None:
+            self._round_first_ms = self._ms()
+            self._first_ms = self._first_ms or self._round_first_ms
+        self.finish_reason = delta.get("finish_reason") or self.finish_reason
+        self.model = delta.get("model") or self.model
+        usage = delta.get("usage")
+        if isinstance(usage, dict):
+            details = usage.get("prompt_tokens_details")
+            if self._round_first_ms is not None:
+                self._writing_ms += self._ms() - self._round_first_ms
+            self._prompt = _sum(self._prompt, usage.get("prompt_tokens"))
+            self._completion = _sum(self._completion, usage.get("completion_tokens"))
+            self._cached = _sum(
+                self._cached, details.get("cached_tokens") if isinstance(details, dict) else None
+            )
+
+    def measurement(self) -> Measurement:
+        """The whole of it, when the answer is there."""
+        return Measurement(
+            model=self.model,
+            total_ms=self._ms(),
+            first_ms=self._first_ms,
+            writing_ms=self._writing_ms,
+            prompt_tokens=self._prompt,
+            completion_tokens=self._completion,
+            cached_tokens=self._cached,
+            finish_reason=self.finish_reason,
+            rounds=self.rounds,
+        )
+
+    def _ms(self) -> float:
+        return round(1000 * (time.perf_counter() - self._started), 1)
+
+
+def _sum(so_far: int | None, more: Any) -> int | None:
+    return so_far if not isinstance(more, int) else (so_far or 0) + more
