@@ -4,6 +4,8 @@ PicoQwenError
 ├── ConfigError              an option or flag has a value that cannot be used
 ├── RequestError             the request is wrong; the caller can mend it
 │   ├── ContextLengthExceeded
+│   ├── GrammarError         a regular expression or grammar cannot be used
+│   ├── SchemaError          a JSON schema cannot be used; names the keyword and its path
 │   └── ModelNotFound
 ├── AuthError                the key is missing or wrong
 ├── CheckpointError          a model file is damaged or not supported
@@ -50,6 +52,18 @@ class ContextLengthExceeded(RequestError):
     """The prompt does not fit into the model's context."""
 
     code = "context_length_exceeded"
+
+
+class GrammarError(RequestError):
+    """A regular expression or a grammar is wrong, too complex, or fits no text."""
+
+    code = "invalid_grammar"
+
+
+class SchemaError(RequestError):
+    """A JSON schema is wrong, demands what is not supported, or fits no value."""
+
+    code = "unsupported_schema"
 
 
 class ModelNotFound(RequestError):

@@ -106,6 +106,20 @@ class HomeContext:
 
 
 @dataclass(frozen=True, slots=True)
+class ResponseFormat:
+    """What an answer must be, from its first character to its last."""
+
+    type: Literal["json", "regex", "grammar", "choice"]
+    # The field of the request that asks for it, for messages.
+    source: str = "response_format"
+    # For json; an empty schema allows any value.
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    # For regex (Rust's syntax, without look-around) and grammar (Lark).
+    text: str = ""
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ChatRequest:
     """A conversation to be continued; `thinking` None leaves the choice to the model's template."""
 
@@ -117,6 +131,12 @@ class ChatRequest:
     stop: tuple[str, ...] = ()
     thinking: bool | None = None
     home: HomeContext | None = None
+    # auto, none, required, or the name of the tool that must be called.
+    tool_choice: str = "auto"
+    parallel_tool_calls: bool = True
+    response_format: ResponseFormat | None = None
+    # Whether names, areas and floors in calls of Home Assistant's tools must be those of `home`.
+    home_names_only: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +148,7 @@ class GenerateRequest:
     sampling: SamplingParams = field(default_factory=SamplingParams)
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
+    response_format: ResponseFormat | None = None
 
 
 @dataclass(frozen=True, slots=True)

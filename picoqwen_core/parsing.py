@@ -6,6 +6,7 @@ back until it is clear. Nothing the model wrote is lost: what is no valid tool c
 
 import json
 import secrets
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from picoqwen_core.messages import ChatDelta, ToolCall
 _THINK, _THINK_END = "<think>", "</think>"
 _CALL, _CALL_END = "<tool_call>", "</tool_call>"
 
-type _Mode = Literal["start", "reasoning", "content", "call"]
+type _Mode = Literal["start", "reasoning", "content", "call", "formatted"]
 
 # The tags that end each mode. <think> counts only before any content: later it is a word like any other.
 _TAGS: dict[_Mode, tuple[str, ...]] = {
@@ -22,6 +23,7 @@ _TAGS: dict[_Mode, tuple[str, ...]] = {
     "reasoning": (_THINK_END,),
     "content": (_CALL,),
     "call": (_CALL_END,),
+    "formatted": (),
 }
 _NEXT_MODE: dict[str, _Mode] = {
     _THINK: "reasoning",
@@ -42,8 +44,14 @@ class OutputParser:
     White space beside a tag belongs to the tag and is dropped.
     """
 
-    def __init__(self, *, thinking: bool, new_id: Callable[[], str] = new_call_id) -> None:
-        """thinking: whether the prompt has already opened <think>, so that the output starts inside it."""
+    def __init__(
+        self, *, thinking: bool, formatted: bool = False, new_id: Callable[[], str] = new_call_id
+    ) -> None:
+        """thinking: whether the prompt has already opened <think>, so that the output starts inside it.
+
+        formatted: whether content is of a format of the caller, in which a tag is text like any other.
+        """
+        self._content_mode: _Mode = "formatted" if formatted else "content"
         self._mode: _Mode = "reasoning" if thinking else "start"
         self._new_id = new_id
         self._buffer = ""
@@ -77,9 +85,10 @@ class OutputParser:
             yield from self._settled_text()
 
     def _section_end(self, before: str, tag: str) -> Iterator[ChatDelta]:
-        if tag == _THINK and before.strip():
-            # Content came first, so this <think> is quoted, not thought.
-            self._mode, self._beside_tag = "content", False
+        formatted = self._content_mode == "formatted" and self._mode != "reasoning"
+        if before.strip() and (tag == _THINK or (tag == _CALL and formatted)):
+            # Content came first, so this tag is quoted: not thought, not called.
+            self._mode, self._beside_tag = self._content_mode, False
             yield ChatDelta(content=before + tag)
             return
         self._beside_tag, beside_tag = True, self._beside_tag
@@ -104,7 +113,7 @@ class OutputParser:
     def _text(self, text: str) -> ChatDelta:
         if self._mode == "reasoning":
             return ChatDelta(reasoning=text)
-        self._mode = "content"
+        self._mode = self._content_mode
         return ChatDelta(content=text)
 
     def _call(self, body: str, closing: str) -> list[ChatDelta]:
@@ -164,13 +173,18 @@ def _held_back(text: str, tags: Sequence[str]) -> int:
 def _parse_call(body: str) -> tuple[str, dict[str, Any]] | None:
     """Name and arguments of a call, or None when this is not one."""
     try:
-        call = json.loads(body)
+        call = json.loads(body, parse_float=_finite)
         arguments = call.get("arguments", {})
         # Some fine-tunes write the arguments as a string of JSON, as OpenAI's API has them.
-        arguments = json.loads(arguments) if isinstance(arguments, str) else arguments
+        arguments = json.loads(arguments, parse_float=_finite) if isinstance(arguments, str) else arguments
         name = call.get("name")
     except (ValueError, AttributeError, RecursionError):
         return None
     if not (isinstance(name, str) and name and isinstance(arguments, dict)):
         return None
     return name, arguments
+
+
+def _finite(digits: str) -> float:
+    """A number such as 1e999 as the largest there is: JSON has no word for infinity to hand on."""
+    return max(-sys.float_info.max, min(sys.float_info.max, float(digits)))

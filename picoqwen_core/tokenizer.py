@@ -114,6 +114,11 @@ class Tokenizer:
         found: int | None = self._pieces.token_to_id(token)
         return found
 
+    @property
+    def added_ids(self) -> frozenset[int]:
+        """The ids of tokens that no text is cut into by itself: control tokens, tags such as <tool_call>."""
+        return frozenset(self._added)
+
     def is_control(self, token: int) -> bool:
         """Whether this id is a control token such as <|im_end|>, which is not text."""
         return token in self._control

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from picoqwen_core.chat import TEMPLATE_KEY, ChatTemplate
+from picoqwen_core.engine.constraint import Constraint
 from picoqwen_core.engine.engine import PREFILL_CHUNK, Engine
 from picoqwen_core.engine.room import fitting_context
 from picoqwen_core.errors import CheckpointError, RequestError
+from picoqwen_core.grammar.answers import AnswerConstraints
 from picoqwen_core.home.responder import HomeResponder
 from picoqwen_core.loaders.checkpoint import Checkpoint
 from picoqwen_core.loaders.open import open_checkpoint
@@ -71,6 +73,7 @@ class LoadedModel:
         self.engine = engine
         self._tokenizer = tokenizer
         self._template = template
+        self._constraints = AnswerConstraints(tokenizer)
 
     @classmethod
     def load(cls, path: Path, model_id: str, wishes: Wishes = _NO_WISHES) -> Self:
@@ -114,7 +117,8 @@ class LoadedModel:
         ids = self._tokenizer.encode(request.prompt)
         if self._tokenizer.bos_id is not None:
             ids.insert(0, self._tokenizer.bos_id)
-        reason = yield from self._answer(ids, request, cancelled, _as_content, skip_special=False)
+        constraint = self._constraints.of_text(request)
+        reason = yield from self._answer(ids, request, cancelled, _as_content, constraint, skip_special=False)
         yield ChatDelta(finish_reason=reason, usage=meter.usage(len(ids)))
 
     def score(self, request: ScoreRequest, cancelled: Callable[[], bool]) -> list[float] | None:
@@ -143,8 +147,10 @@ class LoadedModel:
         meter = _Meter(self.engine)
         prompt = self._template.render(request.messages, request.tools, thinking=request.thinking)
         ids = self._tokenizer.encode(prompt)
-        parser = OutputParser(thinking=prompt.rstrip().endswith(_OPEN_THOUGHT))
-        reason = yield from self._answer(ids, request, cancelled, parser.feed, skip_special=True)
+        thinking = prompt.rstrip().endswith(_OPEN_THOUGHT)
+        constraint = self._constraints.of_chat(request, thought_open=thinking)
+        parser = OutputParser(thinking=thinking, formatted=request.response_format is not None)
+        reason = yield from self._answer(ids, request, cancelled, parser.feed, constraint, skip_special=True)
         yield from parser.finish()
         if parser.tool_calls and reason == "stop":
             reason = "tool_calls"
@@ -152,6 +158,13 @@ class LoadedModel:
 
     def _home_chat(self, request: ChatRequest, cancelled: Callable[[], bool]) -> Iterator[ChatDelta]:
         """The built-in model reads compact prompts; home/ writes them and makes answers of its output."""
+        if request.response_format or request.tool_choice not in ("auto", "none"):
+            raise RequestError(
+                f"{self.info.id} decides by itself whether to act or to speak: it takes no response_format, "
+                "and as tool_choice only auto or none; name a larger model"
+            )
+        if request.tool_choice == "none":
+            request = replace(request, tools=())
         meter = _Meter(self.engine)
         prompt_tokens = 0
 
@@ -191,6 +204,7 @@ class LoadedModel:
         request: ChatRequest | GenerateRequest,
         cancelled: Callable[[], bool],
         split: Callable[[str], list[ChatDelta]],
+        constraint: Constraint | None,
         *,
         skip_special: bool,
     ) -> Generator[ChatDelta, None, FinishReason]:
@@ -203,6 +217,7 @@ class LoadedModel:
             max_tokens=request.max_tokens,
             stop_ids=self._tokenizer.stop_ids,
             cancelled=cancelled,
+            constraint=constraint,
         )
         reason: FinishReason | None = None
         while reason is None:

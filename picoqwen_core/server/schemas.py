@@ -36,6 +36,7 @@ from picoqwen_core.server.fields import (
     unsupported,
     validated,
 )
+from picoqwen_core.server.formats import GUIDED, guided, response_format, tool_choice
 
 MAX_MESSAGES, MAX_TOOLS, MAX_ENTITIES, MAX_CHOICES = 1000, 512, 5000, 256
 BODY_SECONDS = 30.0
@@ -129,6 +130,8 @@ _COMMON: dict[Any, Any] = {
     **_optional("presence_penalty", number(-2, 2)),
     **_optional("frequency_penalty", number(-2, 2)),
     **_optional("seed", integer(0, (1 << 63) - 1)),
+    **_optional("response_format", response_format),
+    **{key: check for name, each in GUIDED.items() for key, check in _optional(name, each).items()},
     **unsupported("n", 1),
     **unsupported("logprobs", False),
     **unsupported("logit_bias", {}),
@@ -138,11 +141,12 @@ _CHAT = _object(
         **_COMMON,
         vol.Required("messages"): vol.All([_MESSAGE], vol.Length(min=1, max=MAX_MESSAGES)),
         **_optional("tools", vol.All([_TOOL], vol.Length(max=MAX_TOOLS))),
-        **_optional("tool_choice", one_of("auto", "none")),
+        **_optional("tool_choice", tool_choice),
+        **_optional("parallel_tool_calls", boolean),
+        **_optional("home_names_only", boolean),
         **_optional("enable_thinking", boolean),
         **_optional("stream_options", _object(_optional("include_usage", boolean))),
         **_optional("home", _HOME),
-        **unsupported("response_format", {"type": "text"}),
         **unsupported("functions", []),
     }
 )
@@ -186,12 +190,16 @@ def chat_request(body: dict[str, Any]) -> ChatRequest:
     return ChatRequest(
         messages=tuple(_message(message) for message in data["messages"]),
         model=data["model"],
-        tools=() if data["tool_choice"] == "none" else tuple(_tool(tool) for tool in data["tools"] or ()),
+        tools=tuple(_tool(tool) for tool in data["tools"] or ()),
         sampling=_sampling(data),
         max_tokens=data["max_completion_tokens"] or data["max_tokens"],
         stop=data["stop"],
         thinking=data["enable_thinking"],
         home=_home(data["home"]) if data["home"] is not None else None,
+        tool_choice=data["tool_choice"] or "auto",
+        parallel_tool_calls=data["parallel_tool_calls"] is not False,
+        response_format=guided(data),
+        home_names_only=data["home_names_only"] is not False,
     )
 
 
@@ -204,6 +212,7 @@ def generate_request(body: dict[str, Any]) -> GenerateRequest:
         sampling=_sampling(data),
         max_tokens=data["max_completion_tokens"] or data["max_tokens"],
         stop=data["stop"],
+        response_format=guided(data),
     )
 
 

@@ -183,7 +183,9 @@ def _call(arguments: str) -> dict:
     return {"id": "c1", "type": "function", "function": {"name": "t", "arguments": arguments}}
 
 
-async def test_tools_that_must_not_be_called_are_not_shown_to_the_model(serve, http):
+async def test_tools_that_must_not_be_called_stay_in_the_prompt_so_that_its_prefix_is_found_again(
+    serve, http
+):
     provider = FakeProvider(END)
     url = await serve(provider)
     tools = [{"type": "function", "function": {"name": "t"}}]
@@ -191,7 +193,8 @@ async def test_tools_that_must_not_be_called_are_not_shown_to_the_model(serve, h
     async with http.post(url + PATHS[0], json=asking(tools=tools, tool_choice="none")) as response:
         assert response.status == 200
 
-    assert provider.requests[0].tools == ()
+    assert [tool.name for tool in provider.requests[0].tools] == ["t"]
+    assert provider.requests[0].tool_choice == "none"
 
 
 @pytest.mark.parametrize("stream", [True, False])

@@ -44,12 +44,30 @@ def tool(**function) -> dict:
         (asking(stream="yes"), "stream: must be true or false, got 'yes'"),
         (asking(stop=[""]), "stop: must be a string or a list of at most 16 non-empty strings, got ['']"),
         (asking(model=3), "model: must be a string, got 3"),
-        (asking(tool_choice="required"), 'tool_choice: must be "auto" or "none", got \'required\''),
+        (
+            asking(tool_choice="any"),
+            'tool_choice: must be "auto" or "none" or "required" or '
+            '{"type": "function", "function": {"name": ...}}, got \'any\'',
+        ),
         (asking(n=2), "n: is not supported, got 2"),
         (
-            asking(response_format={"type": "json_object"}),
-            "response_format: is not supported, got {'type': 'json_object'}",
+            asking(response_format={"type": "yaml"}),
+            "response_format.type: must be one of text, json_object, json_schema, regex, grammar, got 'yaml'",
         ),
+        (
+            asking(response_format={"type": "json_schema", "json_schema": {"name": "a"}}),
+            "response_format.json_schema.schema: must be an object, got None",
+        ),
+        (
+            asking(response_format={"type": "regex", "regex": ""}),
+            "response_format.regex: must be a string that is not empty, got ''",
+        ),
+        (
+            asking(response_format={"type": "json_object"}, guided_regex="a"),
+            "guided_regex: cannot be used beside response_format",
+        ),
+        (asking(guided_choice=[]), "guided_choice: must be a list of 1 to 1000 strings, got []"),
+        (asking(parallel_tool_calls=1), "parallel_tool_calls: must be true or false, got 1"),
         (
             asking(**tool(name="a b")),
             "tools.0.function.name: must be 1 to 128 letters, digits, '_', '.', ':' or '-', got 'a b'",

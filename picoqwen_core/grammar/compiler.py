@@ -1,0 +1,137 @@
+"""Grammars of one model, compiled and checked before anything is generated, and kept for the next request."""
+
+import json
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import llguidance
+
+from picoqwen_core.errors import GrammarError, SchemaError
+from picoqwen_core.grammar.matcher import MatcherConstraint, first_line
+from picoqwen_core.grammar.schema import places, prepared
+from picoqwen_core.grammar.vocabulary import vocabulary_of
+from picoqwen_core.messages import ResponseFormat
+from picoqwen_core.tokenizer import Tokenizer
+
+KEPT = 32
+MAX_TEXT, MAX_NESTING = 100_000, 200
+# Models are trained on what Python's json writes; one way of spacing leaves more that is certain, and no
+# endless white space.
+SPACING = {"item_separator": ", ", "key_separator": ": ", "whitespace_flexible": False}
+# Words in the compiler's messages that tell the keyword at fault where they do not name it.
+_HINTS = {
+    "oneOf": "oneOf",
+    "regex": "pattern",
+    "patternPropert": "patternProperties",
+    "min/maxProperties": "minProperties",
+    "Pointer": "$ref",
+    "$ref": "$ref",
+    "allOf": "allOf",
+    "intersect": "allOf",
+    "too large": "allOf",
+}
+
+
+class Grammars:
+    """Makes constraints for the answers of one model; not safe to share between threads."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        """The vocabulary is read when the first constraint is asked for."""
+        self.tokenizer = tokenizer
+        self._kept: OrderedDict[str, llguidance.LLMatcher] = OrderedDict()
+
+    @cached_property
+    def _vocabulary(self) -> llguidance.LLTokenizer:
+        return vocabulary_of(self.tokenizer)
+
+    def constraint(self, wanted: ResponseFormat) -> MatcherConstraint:
+        """The constraint that an answer's format asks for. Raises SchemaError or GrammarError."""
+        if wanted.type == "json":
+            return self.json(wanted.schema, wanted.source)
+        if wanted.type == "choice":
+            choices = " | ".join(json.dumps(choice, ensure_ascii=False) for choice in wanted.choices)
+            return self._made(llguidance.LLMatcher.grammar_from_lark(f"start: {choices}"), wanted.source)
+        if not wanted.text:
+            raise GrammarError(f"{wanted.source}: the {wanted.type} is empty")
+        if len(wanted.text) > MAX_TEXT or _nesting(wanted.text) > MAX_NESTING:
+            raise GrammarError(
+                f"{wanted.source}: the {wanted.type} has more than {MAX_TEXT} characters, or more than "
+                f"{MAX_NESTING} brackets open at once"
+            )
+        read = {
+            "regex": llguidance.LLMatcher.grammar_from_regex,
+            "grammar": llguidance.LLMatcher.grammar_from_lark,
+        }
+        return self._made(read[wanted.type](wanted.text), wanted.source)
+
+    def json(self, schema: Any, field: str) -> MatcherConstraint:
+        """Values of a JSON schema. SchemaError names the keyword and its path, which begins with `field`."""
+        text = json_text(schema, field)
+        try:
+            grammar = llguidance.LLMatcher.grammar_from_json_schema(text)
+        except ValueError as err:
+            # A constant may be nested more deeply than the library reads.
+            raise SchemaError(f"{field}: {err}") from err
+        with blaming({field: schema}):
+            return self._made(grammar, field)
+
+    def lark(self, text: str, schemas: Mapping[str, Any]) -> MatcherConstraint:
+        """Texts of a Lark grammar of ours. schemas: what it was made of, by field, for messages."""
+        with blaming(schemas):
+            return self._made(llguidance.LLMatcher.grammar_from_lark(text), " ".join(schemas))
+
+    def _made(self, grammar: str, field: str) -> MatcherConstraint:
+        """A constraint at its start, from the kept one if there is one. GrammarError where nothing fits."""
+        matcher = self._kept.get(grammar)
+        if matcher is None:
+            matcher = self._compiled(grammar, field)
+            self._kept[grammar] = matcher
+            if len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(grammar)
+        return MatcherConstraint(matcher.deep_copy(), self.tokenizer.vocab_size)
+
+    def _compiled(self, grammar: str, field: str) -> llguidance.LLMatcher:
+        limits = llguidance.LLParserLimits(verbose_errors=False)
+        matcher = llguidance.LLMatcher(self._vocabulary, grammar, log_level=0, limits=limits)
+        if matcher.is_error():
+            raise GrammarError(f"{field}: {first_line(matcher.get_error())}")
+        trial = matcher.deep_copy()
+        # Where nothing can be written, only the end of the text is left, though the text is not complete.
+        if not trial.is_accepting() and (not any(trial.compute_bitmask()) or trial.is_error()):
+            raise GrammarError(f"{field}: no text fits")
+        return matcher
+
+
+def json_text(schema: Any, field: str) -> str:
+    """A schema as the compiler reads it, after it was checked. Raises SchemaError."""
+    return json.dumps({"x-guidance": SPACING, **prepared(schema, field)}, ensure_ascii=False)
+
+
+@contextmanager
+def blaming(schemas: Mapping[str, Any]) -> Iterator[None]:
+    """Turn a complaint about a grammar into one that names the keyword in these schemas, and where it is."""
+    try:
+        yield
+    except GrammarError as err:
+        message = str(err)
+        keyword = next((known for hint, known in _HINTS.items() if hint in message), None)
+        found = [
+            f"{field}.{path}"
+            for field, schema in schemas.items()
+            for path in (places(schema, keyword) if keyword else ())
+        ]
+        where = f" (at {', '.join(found[:3])})" if found else ""
+        raise SchemaError(f"{message}{where}") from err
+
+
+def _nesting(text: str) -> int:
+    """How many brackets are open at once, at most; escaped ones count too."""
+    depth = deepest = 0
+    for character in text:
+        depth += (character in "([{") - (character in ")]}")
+        deepest = max(deepest, depth)
+    return deepest
