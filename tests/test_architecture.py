@@ -21,11 +21,12 @@ WIRE = {"engine.protocol"}
 MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"commands", *VOCABULARY},
     "commands": {
-        *("server", "terminal", "config", "engine.client", "convert", "quants", "progress"),
+        *("server", "terminal", "config", "engine.client", "convert", "quants", "progress", "inference"),
         *("strategy", "recommendation", "cpu", "machine"),
         *VOCABULARY,
     },
     "progress": set(),
+    "inference": {"engine.client", *VOCABULARY},
     "convert": {"byte_level", "chat", "loaders", "model.config", "quants", *VOCABULARY},
     "terminal": VOCABULARY,
     "server": {
