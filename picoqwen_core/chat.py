@@ -12,10 +12,12 @@ from typing import Any, NoReturn, Self
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from picoqwen_core.errors import CheckpointError, RequestError
+from picoqwen_core.errors import CheckpointError, RequestError, shown
 from picoqwen_core.messages import Message, ToolCall, ToolSpec
 
 TEMPLATE_KEY = "tokenizer.chat_template"
+# Qwen3's has 4,000.
+MAX_CHARACTERS = 200_000
 
 
 class ChatTemplate:
@@ -27,17 +29,20 @@ class ChatTemplate:
         CheckpointError for a template that is not valid Jinja.
         """
         self._special_tokens = dict(special_tokens or {})
+        if len(source) > MAX_CHARACTERS:
+            raise CheckpointError(f"the chat template has {len(source)} characters; no model's is so long")
         try:
             self._template = _environment().from_string(source)
-        except jinja2.TemplateError as err:
-            raise CheckpointError(f"the chat template cannot be read: {err}") from err
+        # What is nested too deeply for Jinja's parser, or for Python's, is no TemplateError.
+        except (jinja2.TemplateError, SyntaxError, ValueError, RecursionError, MemoryError) as err:
+            raise CheckpointError(f"the chat template cannot be read: {str(err)[:200]}") from err
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> Self:
         """The template of a GGUF file; CheckpointError when it has none."""
         source = metadata.get(TEMPLATE_KEY)
         if not isinstance(source, str):
-            raise CheckpointError(f"the model has no chat template: {TEMPLATE_KEY} is {source!r}")
+            raise CheckpointError(f"the model has no chat template: {TEMPLATE_KEY} is {shown(source)}")
         return cls(source, _special_tokens(metadata))
 
     def render(
@@ -75,14 +80,27 @@ class ChatTemplate:
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
-    """The environment that chat templates are written for."""
+    """The environment that chat templates are written for.
+
+    Nothing is computed while a template is compiled, neither by the optimizer nor for output, where a
+    function that asks for the context prevents it: 9**9**9 would never come to an end.
+    """
     environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.loopcontrols"],
+        optimized=False,
+        finalize=_as_it_is,
     )
     environment.filters["tojson"] = _to_json
     environment.globals["raise_exception"] = _raise_exception
     environment.globals["strftime_now"] = _strftime_now
     return environment
+
+
+@jinja2.pass_context
+def _as_it_is(_context: Any, value: Any) -> Any:
+    return value
 
 
 def _to_json(

@@ -161,7 +161,7 @@ def _bpe(tokens: Sequence[str], merges: Iterable[str]) -> models.BPE:
     try:
         return models.BPE(vocab=vocabulary, merges=pairs)
     except Exception as err:  # the library raises bare Exception
-        raise CheckpointError(f"the tokenizer's merges do not fit its vocabulary: {err}") from err
+        raise CheckpointError(f"the tokenizer's merges do not fit its vocabulary: {str(err)[:200]}") from err
 
 
 def _pair(merge: str) -> tuple[str, str]:

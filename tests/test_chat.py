@@ -152,3 +152,14 @@ def test_a_missing_or_broken_template_is_the_checkpoints_fault():
         ChatTemplate.from_metadata({})
     with pytest.raises(CheckpointError, match="cannot be read"):
         ChatTemplate("{% for %}")
+
+
+@pytest.mark.parametrize("endless", ["{{ 9**9**9**9 }}", "{% set x = 9**9**9 %}", "{{ 'x'|center(10**11) }}"])
+def test_reading_a_template_computes_nothing(endless):
+    ChatTemplate(endless)
+
+
+@pytest.mark.parametrize("source", ["{{" + "(" * 20_000, "{{" + "{1:" * 20_000, "x" * 300_000])
+def test_a_template_that_is_nested_too_deeply_or_too_long_is_refused(source):
+    with pytest.raises(CheckpointError, match="chat template"):
+        ChatTemplate(source)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from picoqwen_core.errors import CheckpointError
+from picoqwen_core.errors import CheckpointError, shown
 from picoqwen_core.loaders.checkpoint import Checkpoint, Tensor
 from picoqwen_core.loaders.files import map_file
 from picoqwen_core.loaders.gguf_values import ARRAY, SCALARS, STRING, ValueType
@@ -131,7 +131,7 @@ def _split(part: Checkpoint) -> tuple[int, int]:
     number, count = part.metadata.get("split.no", 0), part.metadata.get("split.count", 1)
     for key, value in (("split.no", number), ("split.count", count)):
         if not isinstance(value, int) or not 0 <= value < _MAX_PARTS:
-            raise CheckpointError(f"{part.path}: {key} is {value!r}; a small whole number is needed")
+            raise CheckpointError(f"{part.path}: {key} is {shown(value)}; a small whole number is needed")
     if count and number >= count:
         raise CheckpointError(f"{part.path}: split.no is {number}, of {count} parts")
     return number, max(count, 1)
@@ -145,13 +145,13 @@ def _joined(parts: list[Checkpoint]) -> Checkpoint:
             raise CheckpointError(f"{part.path}: says that it is part {_split(part)}, not {number}")
         twice = tensors.keys() & part.tensors.keys()
         if twice:
-            raise CheckpointError(f"{part.path}: tensor {min(twice)!r} is in another part too")
+            raise CheckpointError(f"{part.path}: tensor {shown(min(twice))} is in another part too")
         tensors |= part.tensors
     first = parts[0]
     wanted = first.metadata.get("split.tensors.count", len(tensors))
     if wanted != len(tensors):
         raise CheckpointError(
-            f"{first.path}: split.tensors.count is {wanted!r}, the parts have {len(tensors)}"
+            f"{first.path}: split.tensors.count is {shown(wanted)}, the parts have {len(tensors)}"
         )
     maps = tuple(each for part in parts for each in part.maps)
     size = sum(part.size for part in parts)
@@ -171,7 +171,7 @@ def _header(cursor: _Cursor) -> tuple[int, int]:
     """The numbers of tensors and of metadata values."""
     magic = cursor.take(4, "the magic number")
     if magic != MAGIC:
-        raise CheckpointError(f"{cursor.path}: not a GGUF file, it begins with {magic!r}")
+        raise CheckpointError(f"{cursor.path}: not a GGUF file, it begins with {shown(magic)}")
     version = cursor.scalar("I", "the version")
     if version & 0xFFFF == 0:
         raise CheckpointError(f"{cursor.path}: big-endian GGUF files are not supported")
@@ -193,9 +193,9 @@ def _metadata(cursor: _Cursor, count: int) -> tuple[dict[str, Any], dict[str, Va
     for _ in range(count):
         key = cursor.name("a metadata key")
         if key in metadata:
-            raise CheckpointError(f"{cursor.path}: metadata {key!r} occurs twice")
-        types[key] = _type_of_next(cursor, f"the type of {key!r}")
-        metadata[key] = cursor.value(types[key].kind, f"metadata {key!r}")
+            raise CheckpointError(f"{cursor.path}: metadata {shown(key)} occurs twice")
+        types[key] = _type_of_next(cursor, f"the type of {shown(key)}")
+        metadata[key] = cursor.value(types[key].kind, f"metadata {shown(key)}")
     return metadata, types
 
 
@@ -216,22 +216,24 @@ def _tensors(
     entries = [_directory_entry(cursor) for _ in range(count)]
     alignment = metadata.get("general.alignment", DEFAULT_ALIGNMENT)
     if not isinstance(alignment, int) or alignment < 1 or alignment & (alignment - 1):
-        raise CheckpointError(f"{cursor.path}: general.alignment is {alignment!r}, not a power of two")
+        raise CheckpointError(f"{cursor.path}: general.alignment is {shown(alignment)}, not a power of two")
     start = -(-cursor.at // alignment) * alignment
     tensors: dict[str, Tensor] = {}
     taken: list[tuple[int, int, str]] = []
     for name, shape, type_id, offset in entries:
         if type_id not in FORMATS_BY_ID:
-            raise CheckpointError(f"{cursor.path}: tensor {name!r} has GGML type {type_id}, not supported")
+            raise CheckpointError(
+                f"{cursor.path}: tensor {shown(name)} has GGML type {type_id}, not supported"
+            )
         format_ = FORMATS_BY_ID[type_id]
         size = math.prod(shape[:-1]) * format_.row_bytes(shape[-1])
         if offset % alignment or start + offset + size > len(data):
             raise CheckpointError(
-                f"{cursor.path}: tensor {name!r} lies at offset {offset} with {size} bytes, "
+                f"{cursor.path}: tensor {shown(name)} lies at offset {offset} with {size} bytes, "
                 f"the file has {len(data) - start} bytes of tensor data"
             )
         if name in tensors:
-            raise CheckpointError(f"{cursor.path}: tensor {name!r} occurs twice")
+            raise CheckpointError(f"{cursor.path}: tensor {shown(name)} occurs twice")
         taken.append((offset, offset + size, name))
         tensors[name] = Tensor(name, shape, format_, data[start + offset : start + offset + size])
     _refuse_overlaps(cursor.path, sorted(taken))
@@ -240,15 +242,15 @@ def _tensors(
 
 def _directory_entry(cursor: _Cursor) -> tuple[str, tuple[int, ...], int, int]:
     name = cursor.name("a tensor name")
-    dimensions = cursor.scalar("I", f"the dimensions of {name!r}")
+    dimensions = cursor.scalar("I", f"the dimensions of {shown(name)}")
     if not 1 <= dimensions <= MAX_DIMENSIONS:
-        raise CheckpointError(f"{cursor.path}: tensor {name!r} has {dimensions} dimensions")
-    sizes = [cursor.scalar("Q", f"the shape of {name!r}") for _ in range(dimensions)]
+        raise CheckpointError(f"{cursor.path}: tensor {shown(name)} has {dimensions} dimensions")
+    sizes = [cursor.scalar("Q", f"the shape of {shown(name)}") for _ in range(dimensions)]
     if 0 in sizes or math.prod(sizes) > cursor.size * 8:
-        raise CheckpointError(f"{cursor.path}: tensor {name!r} has the impossible shape {sizes}")
+        raise CheckpointError(f"{cursor.path}: tensor {shown(name)} has the impossible shape {shown(sizes)}")
     type_id, offset = (
-        cursor.scalar("I", f"the type of {name!r}"),
-        cursor.scalar("Q", f"the offset of {name!r}"),
+        cursor.scalar("I", f"the type of {shown(name)}"),
+        cursor.scalar("Q", f"the offset of {shown(name)}"),
     )
     return name, tuple(reversed(sizes)), type_id, offset
 
@@ -256,4 +258,4 @@ def _directory_entry(cursor: _Cursor) -> tuple[str, tuple[int, ...], int, int]:
 def _refuse_overlaps(path: Path, taken: list[tuple[int, int, str]]) -> None:
     for (_, end, name), (start, _, following) in pairwise(taken):
         if start < end:
-            raise CheckpointError(f"{path}: tensors {name!r} and {following!r} overlap")
+            raise CheckpointError(f"{path}: tensors {shown(name)} and {shown(following)} overlap")

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from picoqwen_core.errors import CheckpointError
+from picoqwen_core.errors import CheckpointError, shown
 from picoqwen_core.loaders.checkpoint import Checkpoint, Tensor
 from picoqwen_core.loaders.files import read_json
 from picoqwen_core.loaders.hf_config import metadata_of
@@ -88,15 +88,15 @@ def _open_tensors(path: Path) -> tuple[list[mmap.mmap], dict[str, Tensor]]:
                 continue
             known = gguf_name(name)
             if known is None:
-                raise CheckpointError(f"{path / file}: Qwen3ForCausalLM has no tensor {name!r}")
+                raise CheckpointError(f"{path / file}: Qwen3ForCausalLM has no tensor {shown(name)}")
             if known in tensors:
-                raise CheckpointError(f"{path / file}: tensor {name!r} occurs in another file too")
+                raise CheckpointError(f"{path / file}: tensor {shown(name)} occurs in another file too")
             if places is not None and places.pop(name, None) != file:
-                raise CheckpointError(f"{path / file}: tensor {name!r} is not where {INDEX} says")
+                raise CheckpointError(f"{path / file}: tensor {shown(name)} is not where {INDEX} says")
             tensors[known] = replace(tensor, name=known)
     missing = [name for name in places or () if not _IGNORED.fullmatch(name)]
     if missing:
-        raise CheckpointError(f"{path}: tensor {missing[0]!r} is in {INDEX}, but in no file")
+        raise CheckpointError(f"{path}: tensor {shown(missing[0])} is in {INDEX}, but in no file")
     return maps, tensors
 
 
@@ -110,7 +110,7 @@ def _places(path: Path) -> dict[str, str] | None:
     for file in places.values():
         # Never out of the folder: the index is part of what was downloaded.
         if not isinstance(file, str) or Path(file).name != file or not file.endswith(".safetensors"):
-            raise CheckpointError(f"{path / INDEX}: {file!r} is not the name of a safetensors file")
+            raise CheckpointError(f"{path / INDEX}: {shown(file)} is not the name of a safetensors file")
     return dict(places)
 
 

@@ -95,13 +95,15 @@ def _tokens(path: Path, vocabulary: Any, added: Any, rows: int) -> tuple[list[st
     for token, index in vocabulary.items():
         _checked_id(path, token, index, rows)
         if index in tokens:
-            raise CheckpointError(f"{path}: {token!r} and {tokens[index]!r} have the same id {index}")
+            raise CheckpointError(
+                f"{path}: {shown(token)} and {shown(tokens[index])} have the same id {index}"
+            )
         tokens[index], types[index] = token, int(TokenType.NORMAL)
     for entry in added:
         index, token, kind = _added(path, entry, rows)
         if tokens.get(index, token) != token or vocabulary.get(token, index) != index:
             raise CheckpointError(
-                f"{path}: the added token {token!r} with the id {index} is in vocab otherwise"
+                f"{path}: the added token {shown(token)} with the id {index} is in vocab otherwise"
             )
         tokens[index], types[index] = token, kind
     if not tokens:
@@ -120,13 +122,15 @@ def _added(path: Path, entry: Any, rows: int) -> tuple[int, str, int]:
     index = _checked_id(path, token, entry.get("id"), rows)
     for flag in _ADDED_FLAGS:
         if entry.get(flag):
-            raise CheckpointError(f"{path}: the added token {token!r} has {flag} set, which is not supported")
+            raise CheckpointError(
+                f"{path}: the added token {shown(token)} has {flag} set, which is not supported"
+            )
     return index, token, int(TokenType.CONTROL if entry.get("special") else TokenType.USER_DEFINED)
 
 
 def _checked_id(path: Path, token: str, index: Any, rows: int) -> int:
     if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < rows:
-        raise CheckpointError(f"{path}: {token!r} has the id {shown(index)}, the model has {rows} rows")
+        raise CheckpointError(f"{path}: {shown(token)} has the id {shown(index)}, the model has {rows} rows")
     return index
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from picoqwen_core.errors import CheckpointError
+from picoqwen_core.errors import CheckpointError, shown
 from picoqwen_core.loaders.checkpoint import Checkpoint, Tensor
 from picoqwen_core.loaders.files import map_file
 from picoqwen_core.loaders.qwen3_rs_template import read_template
@@ -103,7 +103,7 @@ def read_header(path: Path, data: bytes, size: int) -> Header:
             "export the model again with `picoqwen export`, or use it as GGUF"
         )
     if data[:4] != MAGIC:
-        raise CheckpointError(f"{path}: no qwen3-rs checkpoint, it begins with {data[:4]!r}")
+        raise CheckpointError(f"{path}: no qwen3-rs checkpoint, it begins with {shown(data[:4])}")
     if len(data) < HEADER_BYTES:
         raise CheckpointError(f"{path}: is cut short, the header alone has {HEADER_BYTES} bytes")
     version, first = struct.unpack_from("<iI", data, 4)
@@ -169,6 +169,10 @@ def _metadata(header: Header) -> dict[str, Any]:
     return {"general.architecture": "qwen3"} | {f"qwen3.{key}": value for key, value in sizes.items()}
 
 
+# What times 127 is still an F16.
+_LARGEST_SCALE = 500.0
+
+
 class _Body:
     """Goes through the tensors in the file's order; the size was compared with the header's before."""
 
@@ -211,6 +215,8 @@ class _Body:
         numbers = scales.view("<f4")
         if group % GROUP:
             half = FORMATS["F16"]
+            if not (np.abs(numbers) < _LARGEST_SCALE).all():
+                raise CheckpointError(f"tensor {name!r} has values that are too large for F16, or none")
             return Tensor(name, (rows, columns), half, half.quantize(dequantize(values, numbers)))
         repeated = numbers if group == GROUP else np.repeat(numbers, group // GROUP)
         return Tensor(name, (rows, columns), Q8_S, values, repeated)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from picoqwen_core.byte_level import TokenType, byte_alphabet
-from picoqwen_core.errors import CheckpointError
+from picoqwen_core.errors import CheckpointError, shown
 from picoqwen_core.loaders.files import read_bytes
 from picoqwen_core.loaders.hf_tokenizer import TOKENIZER, read_vocabulary
 
@@ -111,7 +111,7 @@ def _special(path: Path, index: int, token: bytes) -> str:
     try:
         return token.decode() or f"[PAD{index}]"
     except UnicodeDecodeError as err:
-        raise CheckpointError(f"{path}: token {index} is no merge and no text: {token[:40]!r}") from err
+        raise CheckpointError(f"{path}: token {index} is no merge and no text: {shown(token[:40])}") from err
 
 
 def _ranks(path: Path, tokens: list[bytes], scores: list[float]) -> dict[int, int]:
@@ -121,7 +121,9 @@ def _ranks(path: Path, tokens: list[bytes], scores: list[float]) -> dict[int, in
         if score <= _NO_MERGE or (score == 0 and not tokens[index]):
             continue
         if not -20 < score <= 0 or len(tokens[index]) < 2:
-            raise CheckpointError(f"{path}: token {index}, {tokens[index][:40]!r}, has the score {score:g}")
+            raise CheckpointError(
+                f"{path}: token {index}, {shown(tokens[index][:40])}, has the score {score:g}"
+            )
         ranks[index] = round(math.exp(-score)) - 1
     if len(set(ranks.values())) < len(ranks):
         raise CheckpointError(f"{path}: two tokens have the same score, so that no merge comes first")
@@ -143,7 +145,7 @@ def merged_pairs(path: Path, ranks: dict[bytes, int]) -> Iterator[tuple[bytes, b
             splits = [parts] if len(parts) == 2 else []
         if not splits:
             raise CheckpointError(
-                f"{path}: the merge that makes {token[:40]!r} cannot be found in the scores"
+                f"{path}: the merge that makes {shown(token[:40])} cannot be found in the scores"
             )
         yield splits[0]
 

@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from picoqwen_core.errors import CheckpointError
+from picoqwen_core.errors import CheckpointError, shown
 from picoqwen_core.loaders.checkpoint import Tensor
 from picoqwen_core.loaders.files import map_file, parse_json
 from picoqwen_core.quants.formats import FORMATS
@@ -38,13 +38,13 @@ def open_safetensors(path: Path) -> tuple[mmap.mmap, dict[str, Tensor]]:
     for name, entry in header.items():
         if name == "__metadata__":
             continue
-        where = f"{path}: tensor {name!r}"
+        where = f"{path}: tensor {shown(name)}"
         dtype, shape, begin, end = _entry(where, entry, len(data))
         taken.append((begin, end, name))
         tensors[name] = Tensor(name, shape, FORMATS[dtype], data[begin:end])
     for (_, end, name), (begin, _, following) in pairwise(sorted(taken)):
         if begin < end:
-            raise CheckpointError(f"{path}: tensors {name!r} and {following!r} overlap")
+            raise CheckpointError(f"{path}: tensors {shown(name)} and {shown(following)} overlap")
     return mapped, tensors
 
 
@@ -65,14 +65,14 @@ def _header(path: Path, mapped: mmap.mmap) -> tuple[int, dict[str, Any]]:
 def _entry(where: str, entry: Any, size: int) -> tuple[str, tuple[int, ...], int, int]:
     """Type, shape, and the bytes from where to where."""
     if not isinstance(entry, dict):
-        raise CheckpointError(f"{where} has the directory entry {entry!r}")
+        raise CheckpointError(f"{where} has the directory entry {shown(entry)}")
     dtype, shape, offsets = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
     if dtype not in _DTYPES:
-        raise CheckpointError(f"{where} has the type {dtype!r}; supported: {', '.join(_DTYPES)}")
+        raise CheckpointError(f"{where} has the type {shown(dtype)}; supported: {', '.join(_DTYPES)}")
     if not _whole_numbers(shape) or not 1 <= len(shape) <= MAX_DIMENSIONS or 0 in shape:
-        raise CheckpointError(f"{where} has the impossible shape {shape!r}")
+        raise CheckpointError(f"{where} has the impossible shape {shown(shape)}")
     if not _whole_numbers(offsets) or len(offsets) != 2:
-        raise CheckpointError(f"{where} has the offsets {offsets!r}")
+        raise CheckpointError(f"{where} has the offsets {shown(offsets)}")
     begin, end = offsets
     needed = math.prod(shape) * FORMATS[dtype].block_bytes
     if end > size or end - begin != needed:
