@@ -14,6 +14,7 @@ from picoqwen_core.home.history import history_of
 from picoqwen_core.home.linker import link
 from picoqwen_core.home.plan import plan
 from picoqwen_core.home.render import render_prompt
+from picoqwen_core.home.static_context import home_from_prompt
 from picoqwen_core.home.toolbox import Toolbox
 from picoqwen_core.messages import ChatDelta, ChatRequest, HomeContext
 
@@ -31,11 +32,12 @@ class HomeResponder:
         if request.messages[-1].role == "tool":
             return _say(reply.report(request.messages))
         text = next((m.content for m in reversed(request.messages) if m.role == "user"), "")
-        if request.home is None:
+        home = request.home or home_from_prompt(request.messages)
+        if home is None:
             return _say(reply.NO_HOME)
         if not text.strip():
             return _say(reply.NOTHING_SAID)
-        return self._answer(request, request.home, text)
+        return self._answer(request, home, text)
 
     def _answer(self, request: ChatRequest, home: HomeContext, text: str) -> Iterator[ChatDelta]:
         linked = link(home, text, history_of(request.messages, home))

@@ -7,7 +7,7 @@ import asyncio
 import errno
 import logging
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,7 +118,7 @@ class Downloads:
             if not job.is_over:
                 await self.cancel(job)
 
-    async def watch(self, job: Download) -> AsyncIterator[Download]:
+    async def watch(self, job: Download) -> AsyncGenerator[Download]:
         """The job now, and after each change until it is over."""
         while True:
             yield job

@@ -72,6 +72,11 @@ class LocalProvider:
         return self._file.id
 
     @property
+    def modified(self) -> float:
+        """When the model's file changed last, in seconds since 1970."""
+        return _signature(self.path)[0] / 1e9
+
+    @property
     def models(self) -> tuple[InstalledModel, ...]:
         """The one model."""
         info = self._client.info

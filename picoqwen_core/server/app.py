@@ -8,7 +8,17 @@ from aiohttp import web
 from picoqwen_core.config import Settings, models_folder
 from picoqwen_core.hub.downloads import Downloads
 from picoqwen_core.router import Router
-from picoqwen_core.server import chat, downloads, generate, health, middleware, models, score
+from picoqwen_core.server import (
+    chat,
+    completions,
+    downloads,
+    generate,
+    health,
+    middleware,
+    models,
+    ollama,
+    score,
+)
 from picoqwen_core.server.local_models import make_pool
 from picoqwen_core.server.state import STATE, State
 
@@ -37,8 +47,17 @@ def make_app(state: State) -> web.Application:
             web.delete("/api/v1/downloads/{id}", downloads.cancel),
             web.get("/api/v1/health", health.health),
             web.post("/v1/chat/completions", chat.chat),
+            web.post("/v1/completions", completions.completions),
             web.get("/v1/models", models.openai_models),
             web.get("/v1/models/{id}", models.openai_model),
+            web.get("/api/version", ollama.version),
+            web.get("/api/tags", ollama.tags),
+            web.get("/api/ps", ollama.ps),
+            web.post("/api/show", ollama.show),
+            web.post("/api/chat", ollama.chat),
+            web.post("/api/generate", ollama.generate),
+            web.post("/api/pull", ollama.pull),
+            web.delete("/api/delete", ollama.delete),
         ]
     )
     app.cleanup_ctx.append(_engines)

@@ -59,11 +59,21 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except PicoQwenError as err:
-        return web.json_response(error_body(err), status=err.status, headers=_headers(err))
+        return _answer(request, error_body(err), err.status, _headers(err))
     except web.HTTPException as err:
         return _from_aiohttp(request, err)
     except Exception as err:
-        return web.json_response(error_body(unexpected(request, err)), status=500)
+        return _answer(request, error_body(unexpected(request, err)), 500, {})
+
+
+def _answer(
+    request: web.Request, body: dict[str, dict[str, str]], status: int, headers: dict[str, str]
+) -> web.Response:
+    """An error as the callers of this path expect it: Ollama's are a plain text under `error`."""
+    if request.path.startswith("/api/") and not request.path.startswith("/api/v1/"):
+        plain = {"error": body["error"]["message"], "code": body["error"]["code"]}
+        return web.json_response(plain, status=status, headers=headers)
+    return web.json_response(body, status=status, headers=headers)
 
 
 def _headers(error: PicoQwenError) -> dict[str, str]:
@@ -80,7 +90,7 @@ def _from_aiohttp(request: web.Request, error: web.HTTPException) -> web.Respons
         _AIOHTTP_CODES.get(error.status),
     )
     headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-    return web.json_response(body, status=error.status, headers=headers)
+    return _answer(request, body, error.status, headers)
 
 
 @web.middleware

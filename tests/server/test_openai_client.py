@@ -119,3 +119,19 @@ async def test_an_error_in_the_middle_of_a_stream_reaches_the_client(connect):
     assert (await anext(chunks)).choices[0].delta.content == "Hel"
     with pytest.raises(openai.APIError, match="it has died"):
         await anext(chunks)
+
+
+async def test_raw_text_is_continued_by_the_older_interface(serve):
+    provider = FakeProvider(ChatDelta("upon "), ChatDelta("a time"), END)
+    async with openai.AsyncOpenAI(base_url=f"{await serve(provider)}/v1", api_key="none") as client:
+        whole = await client.completions.create(model="tiny", prompt=["once "])
+        pieces = [
+            piece async for piece in await client.completions.create(model="tiny", prompt="once", stream=True)
+        ]
+        with pytest.raises(openai.BadRequestError, match="a list of one"):
+            await client.completions.create(model="tiny", prompt=["a", "b"])
+
+    assert (whole.choices[0].text, whole.usage.prompt_tokens) == ("upon a time", 7)
+    assert "".join(piece.choices[0].text for piece in pieces) == "upon a time"
+    assert pieces[-1].choices[0].finish_reason == "stop"
+    assert (provider.requests[0].prompt, provider.requests[0].max_tokens) == ("once ", 16)

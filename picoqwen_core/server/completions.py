@@ -1,0 +1,64 @@
+"""POST /v1/completions: OpenAI's older interface, raw text in and its continuation out."""
+
+import time
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from aiohttp import web
+
+from picoqwen_core.errors import RequestError
+from picoqwen_core.messages import ChatDelta, Usage
+from picoqwen_core.server.completion import usage_json
+from picoqwen_core.server.fields import shown
+from picoqwen_core.server.patience import patient
+from picoqwen_core.server.schemas import generate_request, read_body
+from picoqwen_core.server.sse import stream
+from picoqwen_core.server.state import state_of
+
+# The interface's own default, which its clients rely on.
+_DEFAULT_TOKENS = 16
+
+
+async def completions(request: web.Request) -> web.StreamResponse:
+    """Continue a prompt; `prompt` may be a list of one string."""
+    state, body = state_of(request), await read_body(request)
+    prompt = body.get("prompt")
+    if isinstance(prompt, list):
+        if len(prompt) != 1 or not isinstance(prompt[0], str):
+            raise RequestError(f"prompt: must be a string or a list of one, got {shown(prompt)}")
+        prompt = prompt[0]
+    if body.get("echo") or body.get("suffix"):
+        raise RequestError("echo and suffix are not supported")
+    parsed = generate_request({"max_tokens": _DEFAULT_TOKENS, **body, "prompt": prompt})
+    provider, model = state.router.choose(parsed.model)
+    deltas = patient(provider.generate(parsed), state.settings)
+    head: dict[str, Any] = {"id": f"cmpl-{uuid.uuid4().hex[:24]}", "object": "text_completion"}
+    head |= {"created": int(time.time()), "model": model}
+    if not body.get("stream"):
+        return web.json_response(await _collected(deltas, head))
+    usage = bool((body.get("stream_options") or {}).get("include_usage"))
+    return await stream(request, deltas, lambda delta: _chunks(delta, head, usage), [])
+
+
+def _chunks(delta: ChatDelta, head: dict[str, Any], include_usage: bool) -> list[dict[str, Any]]:
+    made = []
+    if delta.content or delta.finish_reason:
+        made.append({**head, "choices": [_choice(delta.content, delta.finish_reason)]})
+    if delta.usage is not None and include_usage:
+        made.append({**head, "choices": [], "usage": usage_json(delta.usage)})
+    return made
+
+
+async def _collected(deltas: AsyncGenerator[ChatDelta], head: dict[str, Any]) -> dict[str, Any]:
+    text, reason, usage = "", "stop", Usage()
+    async with aclosing(deltas):
+        async for delta in deltas:
+            text += delta.content
+            reason, usage = delta.finish_reason or reason, delta.usage or usage
+    return {**head, "choices": [_choice(text, reason)], "usage": usage_json(usage)}
+
+
+def _choice(text: str, reason: str | None) -> dict[str, Any]:
+    return {"index": 0, "text": text, "logprobs": None, "finish_reason": reason}
