@@ -1,18 +1,27 @@
 """The Pico-Qwen integration: conversation agents, AI tasks and actions, served by a Pico-Qwen server."""
 
 from homeassistant.const import CONF_API_KEY, CONF_URL, Platform
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.typing import ConfigType
 
+from . import issues
 from .client import PicoQwenClient
 from .const import DOMAIN
 from .coordinator import PicoQwenConfigEntry, PicoQwenCoordinator
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
-PLATFORMS = (Platform.AI_TASK, Platform.CONVERSATION)
+PLATFORMS = (
+    Platform.AI_TASK,
+    Platform.BINARY_SENSOR,
+    Platform.BUTTON,
+    Platform.CONVERSATION,
+    Platform.EVENT,
+    Platform.SENSOR,
+    Platform.UPDATE,
+)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
@@ -29,12 +38,22 @@ async def async_setup_entry(hass: HomeAssistant, entry: PicoQwenConfigEntry) -> 
     entry.runtime_data = coordinator
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(entry.add_update_listener(_async_reload))
+
+    @callback
+    def check() -> None:
+        issues.async_check(hass, entry)
+
+    entry.async_on_unload(coordinator.async_add_listener(check))
+    check()
     return True
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: PicoQwenConfigEntry) -> bool:
-    """Remove the entities."""
-    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    """Remove the entities and what was complained of."""
+    unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    if unloaded:
+        issues.async_clear(hass, entry)
+    return unloaded
 
 
 async def _async_reload(hass: HomeAssistant, entry: PicoQwenConfigEntry) -> None:

@@ -94,9 +94,26 @@ class AgentEntity(Entity):
         options: further fields of the requests; home: makes the home's state anew for each round. Raises
         PicoQwenError for what the server does, and HomeAssistantError when the model comes to no end.
         """
+        meter = Meter()
+        try:
+            await self._answer(chat_log, meter, options, home)
+        except Exception as err:
+            self.coordinator.async_measured(meter.measurement(err))
+            raise
+        measurement = meter.measurement()
+        chat_log.async_trace({"stats": measurement.as_dict()})
+        self.coordinator.async_measured(measurement)
+        return meter
+
+    async def _answer(
+        self,
+        chat_log: conversation.ChatLog,
+        meter: Meter,
+        options: dict[str, Any],
+        home: Callable[[], dict[str, Any]] | None,
+    ) -> None:
         tools = tools_of(chat_log.llm_api)
         most = int(self.subentry.data.get(CONF_MAX_HISTORY, DEFAULT_MAX_HISTORY))
-        meter = Meter()
         for _ in range(MAX_TOOL_ITERATIONS):
             meter.round()
             body = {"messages": messages_of(chat_log, most), "tools": tools, **options}
@@ -108,10 +125,7 @@ class AgentEntity(Entity):
                 async for _content in chat_log.async_add_delta_content_stream(self.entity_id, deltas):
                     pass
             if not chat_log.unresponded_tool_results:
-                measurement = meter.measurement()
-                chat_log.async_trace({"stats": measurement.as_dict()})
-                self.coordinator.async_measured(measurement)
-                return meter
+                return
         raise HomeAssistantError(
             translation_domain=DOMAIN,
             translation_key="too_many_rounds",

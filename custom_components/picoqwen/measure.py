@@ -18,6 +18,7 @@ class Measurement:
     cached_tokens: int | None = None
     finish_reason: str | None = None
     rounds: int = 1
+    error: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """All of it, for traces, events and the answers of actions."""
@@ -81,8 +82,8 @@ class Meter:
                 self._cached, details.get("cached_tokens") if isinstance(details, dict) else None
             )
 
-    def measurement(self) -> Measurement:
-        """The whole of it, when the answer is there."""
+    def measurement(self, error: Exception | None = None) -> Measurement:
+        """The whole of it, when the answer is there, or has failed."""
         return Measurement(
             model=self.model,
             total_ms=self._ms(),
@@ -93,6 +94,7 @@ class Meter:
             cached_tokens=self._cached,
             finish_reason=self.finish_reason,
             rounds=self.rounds,
+            error=type(error).__name__ if error else None,
         )
 
     def _ms(self) -> float:

@@ -50,11 +50,29 @@ def test_every_field_of_an_action_is_described() -> None:
     assert set(load("icons.json")["services"]) == set(actions)
 
 
+def found(pattern: str, *names: str) -> set[str]:
+    """What a pattern captures in the source of the integration, or of some of its files."""
+    paths = [INTEGRATION / f"{name}.py" for name in names] or sorted(INTEGRATION.glob("*.py"))
+    return {key for path in paths for key in re.findall(pattern, path.read_text())}
+
+
 def test_every_exception_that_is_raised_has_a_text() -> None:
-    source = "".join(path.read_text() for path in INTEGRATION.glob("*.py"))
-    keys = set(re.findall(r'(?:translation_key=|_task_error\()"(\w+)"|"(spoken_\w+)"', source))
-    keys = {key for pair in keys for key in pair if key}
-    assert keys == set(load("translations/en.json")["exceptions"])
+    raised = found(r'translation_domain=DOMAIN,\s*translation_key="(\w+)"') | found(r'_task_error\("(\w+)"')
+    spoken = found(r'"(spoken_\w+)"')
+    assert raised | spoken == set(load("translations/en.json")["exceptions"])
+
+
+def test_every_issue_that_is_raised_has_a_text() -> None:
+    assert found(r'_show\(\s*hass,\s*entry,\s*"(\w+)"', "issues") == set(
+        load("translations/en.json")["issues"]
+    )
+
+
+@pytest.mark.parametrize("platform", ["button", "event", "sensor", "update"])
+def test_every_entity_has_a_name_and_an_icon(platform: str) -> None:
+    keys = found(r'translation_key="(\w+)"', platform) - set(load("translations/en.json")["exceptions"])
+    assert keys == set(load("translations/en.json")["entity"][platform])
+    assert keys == set(load("icons.json")["entity"][platform])
 
 
 @pytest.mark.parametrize(("name", "size"), [("icon.png", 256), ("icon@2x.png", 512)])
