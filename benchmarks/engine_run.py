@@ -39,16 +39,14 @@ def main() -> None:
 
 def speed(model_path: str, threads: str) -> dict[str, float]:
     """Tokens a second of a prompt of 512 and of decoding after it is forgotten, the best of two each."""
+    from picoqwen_core.bench import prefill_speed  # noqa: PLC0415 - chooses the instructions
+
     model, ids = _open(model_path, threads)
     cache = model.new_cache(PROMPT_TOKENS + DECODE_TOKENS)
     model.forward(ids[:16], cache)
     prefill = decode = 0.0
     for _ in range(2):
-        cache.truncate(0)
-        start = time.perf_counter()
-        for first in range(0, PROMPT_TOKENS, CHUNK):
-            model.forward(ids[first : first + CHUNK], cache)
-        prefill = max(prefill, PROMPT_TOKENS / (time.perf_counter() - start))
+        prefill = max(prefill, prefill_speed(model, cache, ids[:PROMPT_TOKENS], CHUNK))
         decode = max(decode, _decode(model, cache, ids, 8))
     return {"prefill": prefill, "decode": decode, "bytes": model.checkpoint.size}
 
@@ -125,11 +123,9 @@ def _open(model_path: str, threads: str) -> tuple["Qwen3", NDArray[np.int32]]:
 
 def _decode(model: "Qwen3", cache: "KVCache", ids: NDArray[np.int32], context: int) -> float:
     """Tokens a second, one by one, from a context on."""
-    cache.truncate(min(context, cache.length))
-    start = time.perf_counter()
-    for token in range(DECODE_TOKENS):
-        model.forward(ids[token : token + 1], cache)
-    return DECODE_TOKENS / (time.perf_counter() - start)
+    from picoqwen_core.bench import decode_speed  # noqa: PLC0415 - chooses the instructions
+
+    return decode_speed(model, cache, ids[:DECODE_TOKENS], context)
 
 
 if __name__ == "__main__":

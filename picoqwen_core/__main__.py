@@ -6,7 +6,7 @@ import sys
 from types import ModuleType
 
 from picoqwen_core import __version__
-from picoqwen_core.commands import chat, cpu, export, generate, inference, models, quantize, serve
+from picoqwen_core.commands import bench, chat, cpu, export, generate, inference, models, quantize, serve
 from picoqwen_core.errors import PicoQwenError
 
 # In the order of --help.
@@ -15,6 +15,7 @@ _COMMANDS: dict[str, ModuleType] = {
     "chat": chat,
     "models": models,
     "generate": generate,
+    "bench": bench,
     "cpu": cpu,
     "quantize": quantize,
     "export": export,

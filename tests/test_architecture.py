@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "commands": {
         *("server", "terminal", "config", "engine.client", "convert", "quants", "progress", "inference"),
         *("strategy", "recommendation", "cpu", "machine"),
+        *("bench", "model", "loaders", "engine.environment"),
         *VOCABULARY,
     },
     "progress": set(),
@@ -63,6 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "loaders": {"quants", "byte_level", *VOCABULARY},
     "quants": {"kernels", *VOCABULARY},
     "kernels": set(),
+    "bench": {"model", "loaders"},
     "strategy": {"cpu", "machine", "recommendation", "errors"},
     "recommendation": {"machine"},
     "cpu": {"machine", "folders"},
@@ -84,7 +86,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "numba": ("kernels", "quants", "model", "engine.worker"),
     "llvmlite": ("kernels",),
     "numpy": (
-        *("kernels", "quants", "model", "loaders", "convert", "sampling", "machine.bandwidth"),
+        *("kernels", "quants", "model", "loaders", "convert", "sampling", "machine.bandwidth", "bench"),
         *("engine.engine", "engine.constraint", "engine.loaded", "grammar"),
     ),
     "tokenizers": ("tokenizer",),
