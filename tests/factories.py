@@ -1,8 +1,11 @@
 """Tiny random Qwen3 models as GGUF files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from picoqwen_core.loaders.gguf_writer import write_gguf
 from picoqwen_core.quants.formats import FORMATS
@@ -25,10 +28,12 @@ def write_tiny_gguf(
     context_length: int = 2048,
     metadata: Mapping[str, Any] | None = None,
     mute: Sequence[int] = (),
+    change: Callable[[dict[str, NDArray[np.float32]]], None] | None = None,
 ) -> Path:
     """Write a random model; `metadata` adds a tokenizer or replaces values. Returns `path`.
 
-    mute: ids that are never the most likely, because an untied head gives them a logit of 0.
+    mute: ids that are never the most likely, because an untied head gives them a logit of 0. change: is
+    given the weights, by name, before they are written.
     """
     weights = random_weights(
         seed=seed,
@@ -43,6 +48,8 @@ def write_tiny_gguf(
     )
     if mute:
         weights["output.weight"][list(mute)] = 0
+    if change:
+        change(weights)
     values: dict[str, Any] = {
         "general.architecture": "qwen3",
         "qwen3.context_length": context_length,

@@ -23,7 +23,7 @@ def random_weights(
     query, kv = n_heads * head_dim, n_kv_heads * head_dim
 
     def matrix(rows: int, columns: int) -> NDArray[np.float32]:
-        return (rng.standard_normal((rows, columns)) / columns**0.5).astype(np.float32)
+        return (rng.standard_normal((rows, columns)) / float(columns**0.5)).astype(np.float32)
 
     def norm(size: int) -> NDArray[np.float32]:
         return (1 + 0.1 * rng.standard_normal(size)).astype(np.float32)
