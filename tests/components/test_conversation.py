@@ -302,6 +302,28 @@ async def test_each_kind_of_failure_has_a_sentence_of_its_own(
     assert not result.continue_conversation
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("de", "Es wurde nichts getan."),
+        ("de-CH", "Es wurde nichts getan."),
+        ("fr", "Rien n’a été fait."),
+        ("es", "No se ha hecho nada."),
+        ("nl", "Er is niets gedaan."),
+        ("it", "Non è stato fatto nulla."),
+        ("en-GB", "Nothing was done."),
+        ("ja", "Nothing was done."),
+    ],
+)
+async def test_failures_are_told_in_the_speakers_language(
+    hass: HomeAssistant, server: FakeServer, entry: ConfigEntry, language: str, said: str
+) -> None:
+    server.answers = [web.Response(status=503)]
+    result = await say(hass, "...", language=language)
+    assert speech(result).endswith(said)
+    assert result.response.language == language
+
+
 async def test_a_failure_after_a_tool_was_used_does_not_deny_that(
     hass: HomeAssistant, server: FakeServer, lamps: None, entry: ConfigEntry
 ) -> None:

@@ -11,10 +11,21 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 INTEGRATION = ROOT / "custom_components" / "picoqwen"
+LANGUAGES = ("de", "es", "fr", "it", "nl")
 
 
 def load(path: str) -> Any:
     return json.loads((INTEGRATION / path).read_text())
+
+
+def flat(tree: Any, key: str = "") -> dict[str, str]:
+    if isinstance(tree, str):
+        return {key: tree}
+    return {name: text for part, below in tree.items() for name, text in flat(below, f"{key}.{part}").items()}
+
+
+def placeholders(text: str) -> list[str]:
+    return sorted(re.findall(r"{(\w+)}", text))
 
 
 def texts(tree: Any) -> list[str]:
@@ -35,10 +46,23 @@ def test_hacs_json_has_only_keys_that_hacs_knows() -> None:
     assert [path.parent.name for path in (ROOT / "custom_components").glob("*/manifest.json")] == ["picoqwen"]
 
 
-def test_no_text_has_an_address_or_markup() -> None:
-    for text in texts(load("translations/en.json")):
+@pytest.mark.parametrize("language", ("en", *LANGUAGES))
+def test_no_text_has_an_address_or_markup(language: str) -> None:
+    for text in texts(load(f"translations/{language}.json")):
         assert text == text.strip()
         assert not re.search(r"https?://|<[a-z]|\[%key", text), text
+
+
+def test_the_languages_are_there() -> None:
+    assert {path.stem for path in (INTEGRATION / "translations").iterdir()} == {"en", *LANGUAGES}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_the_texts_of_english_with_their_placeholders(language: str) -> None:
+    english, other = (flat(load(f"translations/{name}.json")) for name in ("en", language))
+    assert set(english) == set(other)
+    for key, text in english.items():
+        assert placeholders(text) == placeholders(other[key]), key
 
 
 def test_every_field_of_an_action_is_described() -> None:
