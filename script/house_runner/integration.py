@@ -26,7 +26,7 @@ async def configure(home_assistant: HomeAssistant, client: Client, server_url: s
         if entries:
             await _reload_where_not_loaded(session, entries)
         else:
-            await _run_config_flow(session, server_url)
+            await run_config_flow(session, server_url)
             _remember(note, server_url)
     agent_id = await _agent(client)
     await _use_in_pipeline(client, agent_id)
@@ -69,14 +69,29 @@ async def _reload_where_not_loaded(session: aiohttp.ClientSession, entries: list
             await _reload(session, entry["entry_id"])
 
 
-async def _run_config_flow(session: aiohttp.ClientSession, server_url: str) -> None:
+async def add_entry(home_assistant: HomeAssistant, server_url: str, **more: str) -> str:
+    """Set up one more server, as a user does; its entry id."""
+    async with _rest(home_assistant) as session:
+        return await run_config_flow(session, server_url, **more)
+
+
+async def remove_entry(home_assistant: HomeAssistant, entry_id: str) -> None:
+    """Delete one config entry."""
+    async with _rest(home_assistant) as session:
+        await _remove(session, [{"entry_id": entry_id}])
+
+
+async def run_config_flow(session: aiohttp.ClientSession, server_url: str, **more: str) -> str:
+    """Fill in the form of the integration; the id of the entry. Raises HouseError where that fails."""
     flows = "/api/config/config_entries/flow"
     step = await post(session, flows, json={"handler": DOMAIN})
     if step["type"] == "form":
-        step = await post(session, f"{flows}/{step['flow_id']}", json={"url": server_url})
+        step = await post(session, f"{flows}/{step['flow_id']}", json={"url": server_url, **more})
     if step["type"] != "create_entry":
         reason = step.get("errors") or step.get("reason")
         raise HouseError(f"the integration could not be added for {server_url}: {reason}")
+    entry_id: str = step["result"]["entry_id"]
+    return entry_id
 
 
 async def _agent(client: Client) -> str:

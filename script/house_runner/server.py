@@ -40,9 +40,12 @@ class Server:
         await self.process.stop()
 
 
-async def start_server(port: int, log: Path) -> Server:
-    """Start the server with the built-in model. Raises HouseError where it does not become ready."""
-    command = [sys.executable, "-m", "picoqwen_core", "serve", "--host", HOST, "--port", str(port)]
+async def start_server(port: int, log: Path, *options: str) -> Server:
+    """Start the server, with the built-in model where `options` say no other.
+
+    Raises HouseError where it does not become ready.
+    """
+    command = [sys.executable, "-m", "picoqwen_core", "serve", "--host", HOST, "--port", str(port), *options]
     process = await ChildProcess.start(
         "the Pico-Qwen server", command, log, {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     )

@@ -46,7 +46,7 @@ def test_hacs_json_has_only_keys_that_hacs_knows() -> None:
     assert [path.parent.name for path in (ROOT / "custom_components").glob("*/manifest.json")] == ["picoqwen"]
 
 
-@pytest.mark.parametrize("language", ("en", *LANGUAGES))
+@pytest.mark.parametrize("language", ["en", *LANGUAGES])
 def test_no_text_has_an_address_or_markup(language: str) -> None:
     for text in texts(load(f"translations/{language}.json")):
         assert text == text.strip()

@@ -1,0 +1,146 @@
+"""A second server with a model that writes texts, beside the house's own, in a real Home Assistant.
+
+The model's weights are random, so whatever makes sense in its answers was guaranteed by the server.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from house_runner.errors import HouseError
+from house_runner.house import House
+from house_runner.integration import add_entry, reload_entry, remove_entry
+from house_runner.ports import find_free
+from house_runner.server import start_server
+from tests.tiny import write_tiny
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+TASK = "ai_task.pico_qwen_ai_task"
+KEY = "a key of the house"
+# Finite, since random weights would go on with a text for ever.
+STRUCTURE = {
+    "level": {"required": True, "selector": {"number": {"min": 0, "max": 9, "step": 1}}},
+    "wet": {"required": True, "selector": {"boolean": {}}},
+    "where": {"required": True, "selector": {"select": {"options": ["cellar", "attic"]}}},
+}
+
+
+@dataclass(frozen=True)
+class Larger:
+    """The second server's entry in Home Assistant."""
+
+    house: House
+    entry_id: str
+
+    async def entities(self) -> dict[str, dict[str, Any]]:
+        entities = await self.house.client.call("config/entity_registry/list")
+        return {row["entity_id"]: row for row in entities if row["config_entry_id"] == self.entry_id}
+
+    async def act(self, action: str, **data: Any) -> dict[str, Any]:
+        domain, service = action.split(".")
+        answer = await self.house.client.call(
+            "call_service", domain=domain, service=service, service_data=data, return_response=True
+        )
+        return answer["response"]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def larger(running_house: House, tmp_path_factory) -> AsyncIterator[Larger]:
+    """The server with its tiny model, a key, and an entry of its own."""
+    folder: Path = tmp_path_factory.mktemp("larger")
+    model = write_tiny(folder / "tiny.gguf")
+    options = ("--no-built-in", "--model", str(model), "--api-key", KEY, "--models-dir", str(folder))
+    server = await start_server(find_free(), folder / "server.log", *options)
+    try:
+        entry_id = await add_entry(running_house.home_assistant, server.url, api_key=KEY)
+        yield Larger(running_house, entry_id)
+        await remove_entry(running_house.home_assistant, entry_id)
+        assert await Larger(running_house, entry_id).entities() == {}
+    finally:
+        await server.stop()
+
+
+async def test_both_servers_are_connected_and_neither_can_be_added_again(larger: Larger) -> None:
+    entries = await larger.house.client.call("config_entries/get", domain="picoqwen")
+    assert [entry["state"] for entry in entries] == ["loaded", "loaded"]
+    with pytest.raises(HouseError, match="already_configured"):
+        await add_entry(larger.house.home_assistant, larger.house.server.url)
+
+
+async def test_structured_data_are_what_was_asked_for_whatever_the_model_would_write(larger: Larger) -> None:
+    for _ in range(3):
+        answer = await larger.act(
+            "ai_task.generate_data",
+            task_name="flood",
+            entity_id=TASK,
+            instructions="Where is the water?",
+            structure=STRUCTURE,
+        )
+        data = answer["data"]
+        assert set(data) == {"level", "wet", "where"}
+        assert 0 <= data["level"] <= 9
+        assert isinstance(data["wet"], bool)
+        assert data["where"] in ("cellar", "attic")
+
+
+async def test_a_question_is_weighed_by_the_models_own_probabilities(larger: Larger) -> None:
+    answer = await larger.act(
+        "ai_task.evaluate",
+        task_name="flood",
+        entity_id=TASK,
+        state={"cellar": "wet", "attic": "dry"},
+        questions={
+            "danger": {"type": "noul", "instructions": "Is there danger?"},
+            "room": {
+                "type": "choice",
+                "instructions": "Where is the water?",
+                "criteria": {"cellar": "below the house", "attic": "under the roof", "none": "it is dry"},
+            },
+            "depth": {"type": "score", "instructions": "How deep?", "criteria": ["dry", "damp", "flooded"]},
+        },
+    )
+    answers = answer["answers"]
+    assert 0 < answers["danger"]["noul"] < 1
+    weights = answers["room"]["probabilities"]
+    assert sum(weights.values()) == pytest.approx(1)
+    assert answers["room"]["choice"] == max(weights, key=weights.get)
+    assert 0 <= answers["depth"]["score"] <= 2
+    assert sum(answers["depth"]["probabilities"]) == pytest.approx(1)
+
+
+async def test_generate_answers_with_its_figures(larger: Larger) -> None:
+    answer = await larger.act(
+        "picoqwen.generate", prompt="Tell a story.", max_tokens=8, config_entry=larger.entry_id
+    )
+    assert answer["text"]
+    assert (answer["model"], answer["finish_reason"]) == ("tiny", "length")
+    assert answer["usage"]["completion_tokens"] == 8
+    assert answer["milliseconds"] > 0
+
+
+async def test_the_servers_entities_show_it(larger: Larger) -> None:
+    states = await larger.house.client.states()
+    ours = {
+        entity_id: states[entity_id]["state"] for entity_id in await larger.entities() if entity_id in states
+    }
+    by_kind = {
+        entity_id.rpartition("server_")[2].removesuffix("_2"): state for entity_id, state in ours.items()
+    }
+    assert by_kind["connectivity"] == "on"
+    assert by_kind["status"] == "ok"
+    assert by_kind["loaded_models"] == "tiny"
+
+
+async def test_a_reload_leaves_the_same_entities(larger: Larger) -> None:
+    before = set(await larger.entities())
+    await reload_entry(larger.house.home_assistant, larger.entry_id)
+    async with asyncio.timeout(30):
+        while (await larger.house.client.states())[TASK]["state"] == "unavailable":
+            await asyncio.sleep(0.1)
+    assert set(await larger.entities()) == before
