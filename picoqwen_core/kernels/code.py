@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba import cfunc, types
 from numba.core.extending import intrinsic
 
-from picoqwen_core.kernels import attention, attention_int8, gemm, gemv
+from picoqwen_core.kernels import attention, attention_int8, gemm, gemv, tiles
 from picoqwen_core.kernels.blocks import BLOCKS, Block
 from picoqwen_core.kernels.floats import (
     FLOAT16,
@@ -69,7 +69,10 @@ def embed_code(type_id: int) -> int:
 
 @cache
 def panel_code(type_id: int) -> int:
-    """(panel, cols, tokens, activations, out, stride, -): a packed panel by every token."""
+    """(panel, cols, tokens, activations, out, stride, apart): a packed panel by every token.
+
+    apart: 0, or how many bytes behind it another panel lies, whose rows follow.
+    """
     return _tiles(_tile_name(_KINDS[type_id])).address
 
 
@@ -163,34 +166,38 @@ def _tiles(name: str):
 
 def _full_tiles():
     @_compiled
-    def tiles(panel, cols, tokens, a, out, stride, _):
-        gemm.full_panel(panel, cols, tokens, activations_at(a), out, stride)
+    def products(panel, cols, tokens, a, out, stride, apart):
+        x = activations_at(a)
+        if tokens < 4:
+            tiles.few_tokens(panel, apart, cols, tokens, x, out, stride)
+        else:
+            tiles.panels(tiles.FULL, panel, apart, cols, tokens, x, out, stride)
 
-    return tiles
+    return products
 
 
 def _small_tiles():
     @_compiled
-    def tiles(panel, cols, tokens, a, out, stride, _):
-        gemm.small_panel(panel, cols, tokens, activations_at(a), out, stride)
+    def products(panel, cols, tokens, a, out, stride, apart):
+        tiles.panels(tiles.SMALL, panel, apart, cols, tokens, activations_at(a), out, stride)
 
-    return tiles
+    return products
 
 
 def _halves_tiles():
     @_compiled
-    def tiles(panel, cols, tokens, a, out, stride, _):
-        gemm.halves_panel(panel, cols, tokens, activations_at(a), out, stride)
+    def products(panel, cols, tokens, a, out, stride, apart):
+        tiles.panels(tiles.HALVES, panel, apart, cols, tokens, activations_at(a), out, stride)
 
-    return tiles
+    return products
 
 
 def _float_tiles():
     @_compiled
-    def tiles(panel, cols, tokens, a, out, stride, _):
-        gemm.float_panel(panel, cols, tokens, activations_at(a), out, stride)
+    def products(panel, cols, tokens, a, out, stride, apart):
+        tiles.float_panels(panel, apart, cols, tokens, activations_at(a), out, stride)
 
-    return tiles
+    return products
 
 
 def _store_numbers(number: Number):

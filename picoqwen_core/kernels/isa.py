@@ -18,24 +18,26 @@ class Isa:
     """What an instruction set offers to the integer dot product.
 
     lanes: 32-bit lanes of a vector. unsigned_weights: the dot product takes weights as unsigned bytes.
+    registers: vectors that it holds at a time.
     """
 
     name: str
     lanes: int
     unsigned_weights: bool
+    registers: int
     needs: tuple[str, ...]
 
 
 # From the most to the least capable. "generic" compiles everywhere, on Arm to NEON without the dot product.
 ISAS = (
-    Isa("avx512_vnni", 16, True, ("avx512vnni", "avx512vl", "avx512bw", "f16c")),
-    Isa("avx_vnni", 8, True, ("avxvnni", "f16c")),
+    Isa("avx512_vnni", 16, True, 32, ("avx512vnni", "avx512vl", "avx512bw", "f16c")),
+    Isa("avx_vnni", 8, True, 16, ("avxvnni", "f16c")),
     # The same instruction on half vectors: AVX-512 has it too, so that AVX-VNNI's kernels can be tested
     # there.
-    Isa("avx_vnni", 8, True, ("avx512vnni", "avx512vl", "f16c")),
-    Isa("avx2", 8, False, ("avx2", "fma", "f16c")),
-    Isa("neon_dotprod", 4, False, ("neon", "dotprod")),
-    Isa("generic", 4, False, ()),
+    Isa("avx_vnni", 8, True, 16, ("avx512vnni", "avx512vl", "f16c")),
+    Isa("avx2", 8, False, 16, ("avx2", "fma", "f16c")),
+    Isa("neon_dotprod", 4, False, 32, ("neon", "dotprod")),
+    Isa("generic", 4, False, 16, ()),
 )
 
 

@@ -14,15 +14,18 @@ from picoqwen_core.kernels.matrix import (
     ROWS_CODE,
     column,
 )
+from picoqwen_core.kernels.tiles import PAIRS
 
 # Fewer tokens than this are cheaper with unpacked rows than by packing panels.
 MIN_PANEL_TOKENS = 9
+# Panels that are packed and used together.
+AT_ONCE = 2 if PAIRS else 1
 
 
 @kernel
 def scratch_bytes(cols):
-    """Scratch that one thread needs for matrices of up to `cols` columns: a panel, and a row or a step."""
-    return 4 * PANEL_ROWS * cols + 4 * cols + PANEL_ROWS * (STEP + 12 * LANES)
+    """Scratch that one thread needs for matrices of up to `cols` columns: panels, and a row or a step."""
+    return AT_ONCE * 4 * PANEL_ROWS * cols + 4 * cols + PANEL_ROWS * (STEP + 12 * LANES)
 
 
 @kernel
@@ -49,14 +52,18 @@ def matmul(thread, threads, matrix, tokens, by_panels, a, scratch, out, stride):
 @kernel
 def _by_panels(matrix, first, last, tokens, a, scratch, out, stride):
     cols, packed = column(matrix, COLS), column(matrix, PANELS)
-    size = panel_bytes(cols)
-    for row in range(first, last, PANEL_ROWS):
-        panel = packed + row // PANEL_ROWS * size
+    size = 4 * PANEL_ROWS * cols if packed == 0 else panel_bytes(cols)
+    for row in range(first, last, AT_ONCE * PANEL_ROWS):
+        panel, apart = packed + row // PANEL_ROWS * size, size
+        if row + PANEL_ROWS >= last or AT_ONCE == 1:
+            apart = 0
         if packed == 0:
             panel = scratch
-            behind = scratch + 4 * PANEL_ROWS * cols
+            behind = scratch + AT_ONCE * size
             call(column(matrix, PACK_CODE), matrix, row, panel, behind, 0, 0, 0)
-        call(column(matrix, PANEL_CODE), panel, cols, tokens, a, out + 4 * row, stride, 0)
+            if apart != 0:
+                call(column(matrix, PACK_CODE), matrix, row + PANEL_ROWS, panel + apart, behind, 0, 0, 0)
+        call(column(matrix, PANEL_CODE), panel, cols, tokens, a, out + 4 * row, stride, apart)
 
 
 @kernel
