@@ -152,7 +152,8 @@ def _scores2(a, keys, following, head_dim, length, scores, stride):
             for j in range(8):
                 y = x + 4 * (j % 4) + j // 4 * CHUNK * GROUPS
                 v = _load_i8(panel + LANES * y)
-                ask_for_line(ahead + LANES * y)
+                # In the order of memory: in that of the quants, scores came at 29 GB/s instead of 41.
+                ask_for_line(ahead + LANES * (DIMENSIONS * g + 4 * j))
                 p, q = _dot4(p, v, _broadcast4(a.quants + y)), _dot4(q, v, _broadcast4(b.quants + y))
             z = load_numbers(FLOAT16, factors + 2 * LANES * g)
             f0, f1 = _scaled(f0, p, z, a.scales + 4 * g), _scaled(f1, q, z, b.scales + 4 * g)

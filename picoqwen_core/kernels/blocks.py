@@ -157,7 +157,7 @@ def ask_for(builder, block, at):
     """Ask for the cache lines at an address that as many bytes as size_of(block) begin in."""
     size = 32 * GROUPS * block.unpacker.steps * block.size // block.columns
     for line in range(0, size, _CACHE_LINE):
-        emit_prefetch(builder, builder.add(at, I64(line)), 3)
+        emit_prefetch(builder, builder.add(at, I64(line)))
 
 
 @marked(_DWORDS, _DWORDS, _BYTES, _BYTES)

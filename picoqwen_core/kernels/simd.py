@@ -264,15 +264,12 @@ def vector_ops(lanes):
     return SimpleNamespace(lanes=lanes, **named)
 
 
-def emit_prefetch(builder, at, level):
-    """Ask for the cache line at an address that will be read soon; any address may be given.
-
-    level: 3 for the nearest cache, 2 for the one behind it, which takes more requests at a time.
-    """
+def emit_prefetch(builder, at):
+    """Ask for the cache line at an address that will be read soon; any address may be given."""
     pointer = builder.inttoptr(at, I8.as_pointer())
     signature = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
     function = cgutils.get_or_insert_function(builder.module, signature, "llvm.prefetch.p0")
-    builder.call(function, [pointer, I32(0), I32(level), I32(1)])
+    builder.call(function, [pointer, I32(0), I32(3), I32(1)])
 
 
 @operation(types.float32, types.int64)
@@ -331,5 +328,5 @@ def copy_chunk(builder, source, target):
 
 @operation(types.void, types.int64)
 def ask_for_line(builder, at):
-    """Ask for a cache line, in the second cache."""
-    emit_prefetch(builder, at, 2)
+    """Ask for a cache line."""
+    emit_prefetch(builder, at)
