@@ -109,7 +109,7 @@ def others() -> dict[str, Any]:
     long, batch = run("long", small, threads), run("batch", small, threads)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NUMBA_CACHE_DIR"] = folder
-        compiled = run("compile")
+        compiled = run("compile", usable_cores())
         del os.environ["NUMBA_CACHE_DIR"]
     asyncio.run(_first_token(small))  # so that its kernels are compiled
     large = random_model("Q4_0", LARGE)

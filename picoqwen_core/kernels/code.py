@@ -14,6 +14,7 @@ from numba.core.extending import intrinsic
 
 from picoqwen_core.kernels import attention, attention_int8, gemm, gemv, tiles
 from picoqwen_core.kernels.blocks import BLOCKS, Block
+from picoqwen_core.kernels.compiled import FLOATS
 from picoqwen_core.kernels.floats import (
     FLOAT16,
     FLOAT32,
@@ -30,7 +31,7 @@ from picoqwen_core.kernels.simd import I64
 _SIGNATURE = types.void(*[types.int64] * 7)
 _KINDS: dict[int, Block | Number] = {kind.type_id: kind for kind in (*BLOCKS.values(), *NUMBERS)}
 _CACHE_NUMBERS = {"f32": FLOAT32, "f16": FLOAT16}
-_compiled = cfunc(_SIGNATURE, cache=True, fastmath=True, error_model="numpy")
+_compiled = cfunc(_SIGNATURE, cache=True, fastmath=FLOATS, error_model="numpy")
 
 
 @intrinsic
@@ -73,7 +74,7 @@ def panel_code(type_id: int) -> int:
 
     apart: 0, or how many bytes behind it another panel lies, whose rows follow.
     """
-    return _tiles(_tile_name(_KINDS[type_id])).address
+    return _tiles(tile_name(type_id)).address
 
 
 @cache
@@ -92,10 +93,12 @@ def attend_code(cache_kind: str) -> int:
 
 def takes_few_tokens(type_id: int) -> bool:
     """Whether panel_code works for fewer than four tokens."""
-    return _tile_name(_KINDS[type_id]) == "full"
+    return tile_name(type_id) == "full"
 
 
-def _tile_name(kind: Block | Number) -> str:
+def tile_name(type_id: int) -> str:
+    """Which tiles multiply panels of a format."""
+    kind = _KINDS[type_id]
     if isinstance(kind, Number):
         return "float"
     return "small" if kind.small_panels else "halves" if kind.halves else "full"

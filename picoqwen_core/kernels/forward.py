@@ -12,7 +12,7 @@ from picoqwen_core.kernels.activation import swiglu
 from picoqwen_core.kernels.attention_job import fill
 from picoqwen_core.kernels.barrier import wait
 from picoqwen_core.kernels.code import call
-from picoqwen_core.kernels.compiled import kernel
+from picoqwen_core.kernels.compiled import entry, kernel
 from picoqwen_core.kernels.matmul import MIN_PANEL_TOKENS, embed, matmul
 from picoqwen_core.kernels.matrix import COLUMNS, column
 from picoqwen_core.kernels.norm import accumulate, clear, rmsnorm
@@ -245,7 +245,7 @@ def _head(thread, threads, sync, weights, s, norms, m, p):
     wait(threads, sync)
 
 
-@kernel
+@entry
 def forward(thread, threads, sync, weights, s, norms, m, p):
     """Read tokens, append them to their caches, and write the logits of those that are wanted.
 

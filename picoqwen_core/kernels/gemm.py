@@ -25,7 +25,7 @@ from picoqwen_core.kernels.blocks import (
     steps_of,
 )
 from picoqwen_core.kernels.chunks import CHUNK, GROUP, GROUPS, LANES, STEP, transpose_chunks
-from picoqwen_core.kernels.compiled import kernel
+from picoqwen_core.kernels.compiled import entry, kernel
 from picoqwen_core.kernels.simd import load_scalar, store_scalar, vector_ops
 
 PANEL_ROWS = LANES
@@ -37,7 +37,7 @@ _splat_i32, _zero_i32, _zero = _V.splat_i32, _V.zero_i32, _V.zero_f32
 _add_i32, _store_few = _V.add_i32, vector_ops(GROUPS).store_f32
 
 
-@kernel
+@entry
 def panel_bytes(cols):
     """Bytes of a packed panel of a quantized matrix with `cols` columns, for the formats that need most."""
     return PANEL_ROWS * cols + 12 * PANEL_ROWS * (cols // GROUP)

@@ -2,7 +2,7 @@
 
 from picoqwen_core.kernels.chunks import LANES, STEP
 from picoqwen_core.kernels.code import call
-from picoqwen_core.kernels.compiled import kernel
+from picoqwen_core.kernels.compiled import entry, kernel
 from picoqwen_core.kernels.gemm import PANEL_ROWS, panel_bytes
 from picoqwen_core.kernels.matrix import (
     COLS,
@@ -22,7 +22,7 @@ MIN_PANEL_TOKENS = 9
 AT_ONCE = 2 if PAIRS else 1
 
 
-@kernel
+@entry
 def scratch_bytes(cols):
     """Scratch that one thread needs for matrices of up to `cols` columns: panels, and a row or a step."""
     return AT_ONCE * 4 * PANEL_ROWS * cols + 4 * cols + PANEL_ROWS * (STEP + 12 * LANES)
@@ -66,7 +66,7 @@ def _by_panels(matrix, first, last, tokens, a, scratch, out, stride):
         call(column(matrix, PANEL_CODE), panel, cols, tokens, a, out + 4 * row, stride, apart)
 
 
-@kernel
+@entry
 def pack_matrix(matrix, target, scratch):
     """Pack all whole panels of a quantized matrix ahead, to the address `target`."""
     size = panel_bytes(column(matrix, COLS))

@@ -13,6 +13,7 @@ from picoqwen_core.cpu import usable_cores
 from picoqwen_core.errors import RequestError
 from picoqwen_core.kernels.forward import ATTENTION_TOKENS, Norms, Pass, Shape, forward
 from picoqwen_core.kernels.matmul import MIN_PANEL_TOKENS
+from picoqwen_core.kernels.prepare import parts_for, prepare
 from picoqwen_core.loaders.checkpoint import Checkpoint
 from picoqwen_core.model.buffers import Buffers, make_buffers, padded, rope_tables
 from picoqwen_core.model.config import Qwen3Config
@@ -54,6 +55,8 @@ class Qwen3:
         self.cache_kind = kind_for(config, chosen)
         self.chunk_tokens = CHUNK_TOKENS if config.hidden_size <= _WIDE_HIDDEN else WIDE_CHUNK_TOKENS
         self._shape = _shape(config)
+        types = (tensor.type.type_id for tensor in checkpoint.tensors.values())
+        prepare(parts_for(types, (self.cache_kind,)), usable_cores())
         self._weights = load_weights(checkpoint, config, pack=self.small)
         self._rope = rope_tables(config, 0)
         self._norms: Norms | None = None

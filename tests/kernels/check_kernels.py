@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from picoqwen_core.kernels import activation, matmul, quantize, reference
 from picoqwen_core.kernels import attention_job as job_of
-from picoqwen_core.kernels import reference
-from picoqwen_core.kernels.activation import swiglu
+from picoqwen_core.kernels import rope as rotation
 from picoqwen_core.kernels.attention_job import POSITIONS
 from picoqwen_core.kernels.blocks import BLOCKS, Q8_0, Q8_S
 from picoqwen_core.kernels.chunks import LANES, STEP
@@ -25,23 +25,26 @@ from picoqwen_core.kernels.code import (
     store_code,
     takes_few_tokens,
 )
-from picoqwen_core.kernels.compiled import kernel
+from picoqwen_core.kernels.compiled import entry
 from picoqwen_core.kernels.gemm import PANEL_ROWS, panel_bytes
 from picoqwen_core.kernels.isa import ISA
-from picoqwen_core.kernels.matmul import MIN_PANEL_TOKENS, embed, matmul, pack_matrix, scratch_bytes
+from picoqwen_core.kernels.matmul import MIN_PANEL_TOKENS, pack_matrix, scratch_bytes
 from picoqwen_core.kernels.matrix import COLUMNS, PANELS
 from picoqwen_core.kernels.norm import rmsnorm
-from picoqwen_core.kernels.quantize import Activations, quantize_row, row_of
-from picoqwen_core.kernels.rope import rope
+from picoqwen_core.kernels.quantize import Activations
 from picoqwen_core.model.buffers import aligned
 from picoqwen_core.quants.formats import FORMATS
 
 SHAPES = ((1, 256), (33, 512), (50, 1024))
 TOKENS = (1, 3, 4, 7, 9, 17)
 RNG = np.random.default_rng(7)
+# Kernels as Python can call them.
+embed, matmul_rows = entry(matmul.embed.py_func), entry(matmul.matmul.py_func)
+quantize_row, row_of = entry(quantize.quantize_row.py_func), entry(quantize.row_of.py_func)
+rope, swiglu = entry(rotation.rope.py_func), entry(activation.swiglu.py_func)
 
 
-@kernel
+@entry
 def rmsnorm_rows(out, x, weight, size, rows, eps):
     """rmsnorm on each row; a kernel, so that the size is a number of the compiled type."""
     for row in range(rows):
@@ -118,7 +121,7 @@ def product(matrix: NDArray[np.int64], x: NDArray[np.float32], threads: int = 1)
     out = np.full((len(x), rows + 3), np.nan, np.float32)
     scratch = aligned((scratch_bytes(cols),), np.uint8)
     for thread in range(threads):
-        matmul(
+        matmul_rows(
             *(thread, threads, matrix.ctypes.data, len(x), len(x) >= MIN_PANEL_TOKENS),
             *(addresses.ctypes.data, scratch.ctypes.data),
             *(out.ctypes.data, 4 * (rows + 3)),
@@ -206,7 +209,7 @@ def check_rows() -> None:
         close(gate, exact, f"swiglu {size}", 1e-6)
 
 
-@kernel
+@entry
 def call_job(code, job):
     """Call attention code as the forward pass does."""
     call(code, job, 0, 0, 0, 0, 0, 0)
