@@ -213,9 +213,14 @@ def model_files(path: Path) -> list[Path]:
     """
     if path.is_dir() and not (path / "config.json").is_file():
         found = [each.path for each in find_models(path).values()]
-        _require(bool(found), "model", str(path), "a GGUF file, or a folder with at least one *.gguf")
+        _require(
+            bool(found),
+            "model",
+            str(path),
+            "a model, or a folder with at least one: *.gguf, *.bin of qwen3-rs, or a folder of safetensors",
+        )
         return found
-    _require(path.exists(), "model", str(path), "a GGUF file that exists, or a folder of them")
+    _require(path.exists(), "model", str(path), "a model that exists, or a folder of models")
     return [path]
 
 

@@ -1,6 +1,7 @@
 """Models as files on this machine: which files count, what they are called, and which one a name means.
 
-Nothing is opened here: the loaders decide whether a file can be used. Shared by the pool and the downloads.
+Nothing is read here but the first bytes of a *.bin, which may be anything: the loaders decide whether a file
+can be used. Shared by the pool and the downloads.
 """
 
 import re
@@ -26,6 +27,8 @@ _QUANTIZATION = re.compile(
 
 # A model in several files: the first stands for all of them.
 _PART = re.compile(r"-(\d{5})-of-(\d{5})$")
+# qwen3-rs's checkpoints begin so (loaders/qwen3_rs.py); other programs have .bin files of their own.
+_QWEN3_RS_MAGIC = b"1cja"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ def model_file(path: Path) -> ModelFile:
 
 
 def find_models(folder: Path | None) -> dict[str, ModelFile]:
-    """The models of a folder by id: its GGUF files, and its folders of safetensors."""
+    """The models of a folder by id: its GGUF files, folders of safetensors, and qwen3-rs's .bin."""
     try:
         entries = sorted(folder.iterdir()) if folder is not None else []
     except OSError:
@@ -98,7 +101,17 @@ def _is_model(path: Path) -> bool:
     if path.suffix == ".gguf":
         part = _PART.search(path.stem)
         return path.is_file() and (part is None or int(part[1]) == 1)
+    if path.suffix == ".bin":
+        return path.is_file() and _first_bytes(path) == _QWEN3_RS_MAGIC
     return path.is_dir() and (path / "config.json").is_file() and any(path.glob("*.safetensors"))
+
+
+def _first_bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_QWEN3_RS_MAGIC))
+    except OSError:
+        return b""
 
 
 def _size(path: Path) -> int:

@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"commands", *VOCABULARY},
     "commands": {
         *("server", "terminal", "config", "engine.client", "convert", "quants", "progress", "inference"),
-        *("strategy", "recommendation", "cpu", "machine"),
+        *("strategy", "recommendation", "cpu", "machine", "installed"),
         *("bench", "model", "loaders", "engine.environment"),
         *VOCABULARY,
     },

@@ -189,7 +189,7 @@ def test_a_folder_of_models_is_read_by_name(tmp_path: Path):
 def test_a_model_that_is_not_there_is_told(tmp_path: Path):
     with pytest.raises(ConfigError, match=r"model is .*; allowed: .* a folder with at least one"):
         model_files(tmp_path)
-    with pytest.raises(ConfigError, match=r"model is '.*nothing\.gguf'; allowed: a GGUF file that exists"):
+    with pytest.raises(ConfigError, match=r"model is '.*nothing\.gguf'; allowed: a model that exists"):
         model_files(tmp_path / "nothing.gguf")
 
 

@@ -32,10 +32,17 @@ def test_a_folder_holds_files_and_folders_of_models(tmp_path: Path):
     (tmp_path / "c.d" / "config.json").touch()
     (tmp_path / "c.d" / "model.safetensors").write_bytes(b"123")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "rs.bin").write_bytes(b"1cja" + bytes(6))
+    (tmp_path / "pytorch_model.bin").write_bytes(b"PK\3\4")
 
     found = find_models(tmp_path)
 
-    assert {name: each.size_bytes for name, each in found.items()} == {"b": 5, "big-Q8_0": 8, "c.d": 3}
+    assert {name: each.size_bytes for name, each in found.items()} == {
+        "b": 5,
+        "big-Q8_0": 8,
+        "c.d": 3,
+        "rs": 10,
+    }
     assert [path.name for path in files_of(found["big-Q8_0"].path)] == [
         "big-Q8_0-00001-of-00002.gguf",
         "big-Q8_0-00002-of-00002.gguf",

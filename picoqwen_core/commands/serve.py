@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", help="port to listen on (8080); 0 takes any free one")
     parser.add_argument("--api-key", help="ask for this key; better set as PICOQWEN_API_KEY")
-    parser.add_argument("--model", help="a GGUF file, or a folder of them (the built-in model)")
+    parser.add_argument("--model", help="a model, or a folder of models (the built-in model)")
     parser.add_argument("--models-dir", help="where models are installed (the user's data folder)")
     parser.add_argument(
         "--no-built-in", dest="built_in", action="store_false", default=None, help="--model alone"
