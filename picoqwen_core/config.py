@@ -53,6 +53,11 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "nice",
         "max_context_length",
         "kv_cache",
+        "parallel_requests",
+        "cache_memory_mb",
+        "cache_file_mb",
+        "speculation",
+        "draft_model",
         "max_memory_mb",
         "cache_dir",
     ),
@@ -110,6 +115,14 @@ class Settings:
     max_context_length: int | None = None
     # "auto" keeps a small model's in float32, else in 8 bits.
     kv_cache: str = "auto"
+    # Requests that one model answers at once; others wait.
+    parallel_requests: int = 4
+    # What a model keeps of what it has read: in memory (None leaves the choice to the engine), and on disk.
+    cache_memory_mb: int | None = None
+    cache_file_mb: int = 512
+    # Whether to guess ahead, which changes the speed and nothing else; a smaller model that does.
+    speculation: bool = True
+    draft_model: Path | None = None
     # Of all models together; None is most of what the machine or the container has.
     max_memory_mb: int | None = None
     # Where compiled kernels are kept; None takes the user's cache folder.
@@ -120,6 +133,10 @@ class Settings:
         _require(self.threads is None or self.threads > 0, "threads", self.threads, "1 or more")
         context = self.max_context_length
         _require(context is None or context >= 64, "max_context_length", context, "64 or more")
+        parallel, cache = self.parallel_requests, self.cache_memory_mb
+        _require(1 <= parallel <= 8, "parallel_requests", parallel, "1 to 8")
+        _require(cache is None or cache >= 1, "cache_memory_mb", cache, "1 or more")
+        _require(self.cache_file_mb >= 0, "cache_file_mb", self.cache_file_mb, "0 or more")
         memory = self.max_memory_mb
         _require(memory is None or memory >= 64, "max_memory_mb", memory, "64 or more")
         _require(0 <= self.nice <= 19, "nice", self.nice, "0 to 19")
@@ -291,6 +308,11 @@ _KINDS: dict[str, Kind] = {
     "built_in": TRUTH,
     "max_loaded_models": WHOLE_NUMBER,
     "max_memory_mb": WHOLE_NUMBER,
+    "parallel_requests": WHOLE_NUMBER,
+    "cache_memory_mb": WHOLE_NUMBER,
+    "cache_file_mb": WHOLE_NUMBER,
+    "speculation": TRUTH,
+    "draft_model": PATH,
     "max_connections": WHOLE_NUMBER,
     "rate_limit": WHOLE_NUMBER,
     "keep_alive": SECONDS,

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
+# Who is served first: someone who has spoken and listens, someone who reads, nobody in particular.
+Priority = Literal["voice", "chat", "background"]
 FinishReason = Literal["stop", "length", "tool_calls", "cancelled"]
 
 
@@ -137,6 +139,7 @@ class ChatRequest:
     response_format: ResponseFormat | None = None
     # Whether names, areas and floors in calls of Home Assistant's tools must be those of `home`.
     home_names_only: bool = True
+    priority: Priority = "chat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,7 @@ class GenerateRequest:
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     response_format: ResponseFormat | None = None
+    priority: Priority = "chat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +171,15 @@ class Usage:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Primed:
+    """What came of reading a prompt ahead: "skipped" where the model has no use for it."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    state: Literal["ready", "cancelled", "skipped"] = "ready"
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,3 +227,5 @@ class EngineStatus:
     decoded_tokens: int
     cached_tokens: int
     rss_bytes: int
+    guessed_tokens: int = 0
+    right_guesses: int = 0

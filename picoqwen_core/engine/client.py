@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ from picoqwen_core.messages import (
     EngineStatus,
     GenerateRequest,
     ModelInfo,
+    Primed,
     ScoreRequest,
 )
 
@@ -30,6 +32,35 @@ type EngineState = Literal["starting", "ready", "stopped", "failed"]
 RESTART_DELAYS = (0.1, 1.0, 3.0, 10.0, 30.0)
 # A worker that stayed up this long has earned a fresh count of restarts.
 STABLE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """How requests share a worker; None leaves the choice to it.
+
+    sequences: requests that are answered at once; cache_memory_mb: what was read and is kept in memory,
+    cache_file_mb: what of that outlasts the process; speculation: whether to guess ahead; draft: a smaller
+    model that does.
+    """
+
+    sequences: int | None = None
+    cache_memory_mb: int | None = None
+    cache_file_mb: int | None = None
+    speculation: bool = True
+    draft: Path | None = None
+
+    def flags(self) -> dict[str, object]:
+        """As the worker's command line has it."""
+        return {
+            "--sequences": self.sequences,
+            "--cache-memory": self.cache_memory_mb,
+            "--cache-file": self.cache_file_mb,
+            "--speculation": "on" if self.speculation else "off",
+            "--draft": self.draft.resolve() if self.draft is not None else None,
+        }
+
+
+_DEFAULT_SHARING = Sharing()
 
 
 class EngineClient:
@@ -51,6 +82,7 @@ class EngineClient:
         nice: int = 0,
         cache_dir: Path | None = None,
         queue_limit: int | None = None,
+        sharing: Sharing = _DEFAULT_SHARING,
         start_timeout: float = 300.0,
         silence_timeout: float = 600.0,
         restart_delays: Sequence[float] = RESTART_DELAYS,
@@ -59,10 +91,10 @@ class EngineClient:
 
         context_length: tokens, None for the worker's choice; kv_cache: how keys and values are kept;
         threads: None for the worker's choice; cpu_target: the kind of processor; nice: how far the worker
-        stands back behind other processes;
-        cache_dir: where compiled kernels are kept; queue_limit: requests that may wait beside the one in
-        work before BusyError; start_timeout: seconds for loading and compiling;
-        silence_timeout: seconds without a sign of life after which an answer is given up.
+        stands back behind other processes; cache_dir: where compiled kernels are kept;
+        queue_limit: requests that may wait beside those in work before BusyError;
+        start_timeout: seconds for loading and compiling; silence_timeout: seconds without a sign of life
+        after which an answer is given up.
         """
         self._model_path = model_path
         self._model_id = model_id
@@ -72,6 +104,7 @@ class EngineClient:
         self._threads = threads
         self._cache_dir = cache_dir
         self._queue_limit = queue_limit
+        self._sharing = sharing
         self._start_timeout = start_timeout
         self._silence_timeout = silence_timeout
         self._restart_delays = tuple(restart_delays)
@@ -125,6 +158,14 @@ class EngineClient:
             reply = await self._heard(replies)
         scores: list[float] = reply["scores"]
         return scores
+
+    async def prime(self, request: ChatRequest) -> Primed:
+        """Read a prompt ahead, after all other work. Cancelling it stops the work."""
+        frame: dict[str, Any] = {"op": "prime", "request": to_json(request)}
+        with self._ready_connection().open(frame) as replies:
+            # No time limit of its own: it gives way to others for as long as there are any.
+            reply = await replies.next()
+        return from_json(Primed, reply["primed"])
 
     async def status(self, time_limit: float = 5.0) -> EngineStatus:
         """Counters of the worker since it started."""
@@ -220,6 +261,7 @@ class EngineClient:
             *self._tuning.items(),
             ("--cache-dir", self._cache_dir),
             ("--queue", self._queue_limit),
+            *self._sharing.flags().items(),
         )
         for flag, value in options:
             if value is not None:

@@ -1,71 +1,86 @@
 """The token loop: prompt ids in, generated ids out. It knows nothing of text, templates or processes.
 
-One KV cache holds the last sequence. A prompt that starts like it, such as the next turn of the same
-conversation, is read from where the two part.
+Any number of threads ask for answers; one computes: the one that calls `run`, after `take_over`. Before that,
+or without it, it is the one that waits for an answer.
 """
 
-from collections.abc import Callable, Generator, Sequence
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from picoqwen_core.engine.cache import LanguageModel
 from picoqwen_core.engine.constraint import Constraint
+from picoqwen_core.engine.scheduler import Scheduler
+from picoqwen_core.engine.speculation import Guesser, PromptLookup
+from picoqwen_core.engine.tasks import Counts, Generation, Priming, Priority, Scoring, Task
 from picoqwen_core.errors import ContextLengthExceeded, RequestError
 from picoqwen_core.messages import FinishReason, SamplingParams
 from picoqwen_core.sampling import Sampler
 
-# Small enough that a cancelled request stops soon on a slow machine, large enough to keep the
-# matrix products efficient.
+# The matrix products are efficient from here on, and nobody waits too long for his turn.
 PREFILL_CHUNK = 256
-
-
-class Cache(Protocol):
-    """Keys and values of the positions that were read."""
-
-    @property
-    def length(self) -> int:
-        """Positions held."""
-
-    def truncate(self, length: int) -> None:
-        """Forget the positions from `length` on."""
-
-
-class LanguageModel[C: Cache](Protocol):
-    """What the engine needs of a model."""
-
-    def new_cache(self, capacity: int) -> C:
-        """An empty cache for this many positions."""
-
-    def forward(self, ids: NDArray[np.int32], cache: C) -> NDArray[np.float32]:
-        """Read (n,) ids after those in the cache; returns the (vocab,) logits after the last one."""
+SEQUENCES = 4
+# Without a limit: more than any test needs.
+_MANY_BLOCKS = 1 << 30
 
 
 @dataclass(slots=True)
 class EngineStats:
-    """Tokens since the start: read, generated, and found in the cache."""
+    """Tokens since the start: read, generated, found in the cache; guessed ahead, and guessed rightly."""
 
     prefilled_tokens: int = 0
     decoded_tokens: int = 0
     cached_tokens: int = 0
+    guessed_tokens: int = 0
+    right_guesses: int = 0
 
 
-class Engine[C: Cache]:
-    """Continues one sequence at a time; not safe to share between threads."""
+class Engine:
+    """Continues several sequences at a time."""
 
     def __init__(
-        self, model: LanguageModel[C], *, context_length: int, prefill_chunk: int = PREFILL_CHUNK
+        self,
+        model: LanguageModel,
+        *,
+        context_length: int,
+        prefill_chunk: int = PREFILL_CHUNK,
+        sequences: int = SEQUENCES,
+        blocks: int = _MANY_BLOCKS,
+        guesser: Callable[[], Guesser] | None = PromptLookup,
     ) -> None:
-        """context_length: most tokens of prompt and answer together; prefill_chunk: tokens read in one go."""
+        """context_length: most tokens of prompt and answer together; prefill_chunk: tokens read in one go.
+
+        sequences: how many share passes; blocks: most blocks of keys and values in memory; guesser: makes
+        what guesses ahead, one for each answer, or None.
+        """
         self.context_length = context_length
-        self.stats = EngineStats()
-        self._model = model
-        self._prefill_chunk = prefill_chunk
-        self._cache = model.new_cache(context_length)
-        # The ids whose keys and values the cache holds, position by position.
-        self._held: list[int] = []
+        self.scheduler = Scheduler(
+            model, context_length=context_length, sequences=sequences, blocks=blocks, piece=prefill_chunk
+        )
+        self._guesser = guesser
+        self._changed = threading.Condition()
+        self._arrived: list[Task] = []
+        self._taken_over = False
+        self._closed = False
+        self._done = EngineStats()
+        self._measured: list[Task] = []
+
+    @property
+    def stats(self) -> EngineStats:
+        """Counters since the start."""
+        done, tasks = self._done, list(self._measured)
+        return EngineStats(
+            self.scheduler.prefilled_tokens,
+            done.decoded_tokens + sum(task.counts.decoded_tokens for task in tasks),
+            done.cached_tokens + sum(task.counts.cached_tokens for task in tasks),
+            done.guessed_tokens + sum(task.counts.guessed_tokens for task in tasks),
+            done.right_guesses + sum(task.counts.right_guesses for task in tasks),
+        )
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self._measured
 
     def generate(
         self,
@@ -76,43 +91,51 @@ class Engine[C: Cache]:
         stop_ids: frozenset[int],
         cancelled: Callable[[], bool] = lambda: False,
         constraint: Constraint | None = None,
+        priority: Priority = Priority.CHAT,
+        counts: Counts | None = None,
     ) -> Generator[int, None, FinishReason]:
         """Yield generated ids; the generator's return value says why they end.
 
         A stop id ends the answer and is not yielded. max_tokens None is as many as the context holds. What a
-        constraint forces is yielded without drawing, and read together with what comes before it.
+        constraint forces is yielded without drawing, and read together with what comes before it. The
+        constraint is asked on the thread that computes. With a seed, the same request gets the same answer
+        whatever else runs or ran. counts: is added to.
         Raises ContextLengthExceeded when the prompt leaves no room for one token.
         """
         limit = self._limit(prompt_ids, max_tokens)
-        sampler = Sampler(params)
-        history, read = list(prompt_ids), 0
-        end = len(prompt_ids) + limit
-        while True:
-            # 1) Take what is certain already.
-            ids = constraint.forced() if constraint else []
-            if not ids:
-                if constraint and constraint.stopped():
-                    return "stop"
-                # 2) Else read what the cache does not hold yet, and draw.
-                logits = self._read(history, read) if read else self._prefill(history, cancelled)
-                if logits is None:
-                    return "cancelled"
-                read = len(history)
-                mask = constraint.mask() if constraint else None
-                ids = [sampler.sample(logits, history, len(prompt_ids), mask)]
-            # 3) Hand over, until something says stop. The last one is not read: nothing follows it.
-            for token in ids:
-                self.stats.decoded_tokens += 1
-                if token in stop_ids:
-                    return "stop"
-                if constraint:
-                    constraint.accept(token)
-                history.append(token)
+        task = Generation(
+            prompt_ids,
+            Sampler(params),
+            limit=limit,
+            stop_ids=stop_ids,
+            constraint=constraint,
+            guesser=self._guesser() if self._guesser else None,
+            priority=priority,
+            exact=params.seed is not None,
+            cancelled=cancelled,
+        )
+        handed = 0
+        try:
+            for token in self._output(task):
+                handed += 1
                 yield token
-                if cancelled():
-                    return "cancelled"
-                if len(history) == end:
-                    return "length"
+            # With the stop token, which is not handed over.
+            handed = task.counts.decoded_tokens
+        finally:
+            if counts is not None:
+                counts.decoded_tokens += handed
+                counts.cached_tokens += task.counts.cached_tokens
+        return task.reason or "cancelled"
+
+    def prime(
+        self, prompt_ids: Sequence[int], *, cancelled: Callable[[], bool] = lambda: False
+    ) -> tuple[FinishReason, int]:
+        """Read a prompt ahead, behind all other work; why it ended, and how many tokens were known."""
+        self._limit(prompt_ids, None)
+        task = Priming(prompt_ids, cancelled)
+        for _ in self._output(task):
+            pass
+        return task.reason or "cancelled", task.counts.cached_tokens
 
     def score(
         self,
@@ -121,7 +144,7 @@ class Engine[C: Cache]:
         *,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> list[float] | None:
-        """The natural logarithm of each continuation's probability after the prompt; None when cancelled.
+        """The natural logarithm of each continuation's probability after a prompt; None when cancelled.
 
         Nothing is sampled, so no temperature applies. Raises ContextLengthExceeded when the prompt and its
         longest continuation do not fit.
@@ -133,22 +156,71 @@ class Engine[C: Cache]:
             raise ContextLengthExceeded(
                 f"the prompt and a choice have {needed} tokens, but the context holds {self.context_length}"
             )
-        logits = self._prefill(prompt_ids, cancelled)
-        if logits is None:
-            return None
-        first = _log_probabilities(logits)
-        scores = []
-        for choice in choices:
-            if cancelled():
-                return None
-            scores.append(self._continued(len(prompt_ids), first, choice))
-        return scores
+        task = Scoring(prompt_ids, choices, cancelled)
+        for _ in self._output(task):
+            pass
+        return task.scores if task.reason == "stop" else None
 
     def forget(self) -> None:
         """Empty the cache and set the counters to 0."""
-        self._cache.truncate(0)
-        self._held.clear()
-        self.stats = EngineStats()
+        self.scheduler.cache.clear()
+        self.scheduler.prefilled_tokens = 0
+        self._done = EngineStats()
+
+    def take_over(self) -> None:
+        """From now on the thread that calls `run` computes, and others wait for it."""
+        self._taken_over = True
+
+    def run(self, idle: Callable[[], None] = lambda: None) -> None:
+        """Compute for the other threads until `close`; idle is called when there is nothing to do."""
+        while not self._closed:
+            if self.step():
+                continue
+            idle()
+            with self._changed:
+                self._changed.wait_for(lambda: self._arrived or self._closed)
+
+    def close(self) -> None:
+        """Let `run` return."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def step(self) -> bool:
+        """Compute one pass of each kind; returns whether there was anything to do."""
+        with self._changed:
+            arrived, self._arrived = self._arrived, []
+        for task in arrived:
+            self.scheduler.add(task)
+        return self.scheduler.step()
+
+    def _output(self, task: Task) -> Iterator[int]:
+        """Have a task worked on; its ids as they come. Leaving early cancels it."""
+        with self._changed:
+            self._arrived.append(task)
+            self._measured.append(task)
+            self._changed.notify()
+        try:
+            while (token := self._next(task)) is not None:
+                yield token
+        finally:
+            task.abandoned = True
+            if not self._taken_over:
+                self.step()
+            self._settle(task)
+        if task.error is not None:
+            raise task.error
+
+    def _next(self, task: Task) -> int | None:
+        while not self._taken_over and task.output.empty():
+            self.step()
+        return task.output.get()
+
+    def _settle(self, task: Task) -> None:
+        with self._changed:
+            self._measured.remove(task)
+            for name in ("decoded_tokens", "cached_tokens", "guessed_tokens", "right_guesses"):
+                setattr(self._done, name, getattr(self._done, name) + getattr(task.counts, name))
 
     def _limit(self, prompt_ids: Sequence[int], max_tokens: int | None) -> int:
         """How many tokens may be generated, at least 1."""
@@ -164,62 +236,3 @@ class Engine[C: Cache]:
         if limit < 1:
             raise RequestError(f"max_tokens must be at least 1, got {max_tokens}")
         return limit
-
-    def _continued(self, prompt_length: int, first: NDArray[np.float64], choice: Sequence[int]) -> float:
-        """The log probability of one continuation; `first` holds those of its first token."""
-        self._cache.truncate(prompt_length)
-        del self._held[prompt_length:]
-        score = float(first[choice[0]])
-        # The last token is not read: nothing follows it.
-        for token, following in pairwise(choice):
-            score += float(_log_probabilities(self._forward([token]))[following])
-        return score
-
-    def _prefill(
-        self, prompt_ids: Sequence[int], cancelled: Callable[[], bool]
-    ) -> NDArray[np.float32] | None:
-        """Logits after the prompt, or None when cancelled between two chunks."""
-        # The last prompt token is always read, for its logits.
-        shared = min(_common_prefix(self._held, prompt_ids), len(prompt_ids) - 1)
-        self._cache.truncate(shared)
-        del self._held[shared:]
-        self.stats.cached_tokens += shared
-        for start in range(shared, len(prompt_ids), self._prefill_chunk):
-            if cancelled():
-                return None
-            chunk = prompt_ids[start : start + self._prefill_chunk]
-            logits = self._forward(chunk)
-            self.stats.prefilled_tokens += len(chunk)
-        return logits
-
-    def _read(self, ids: Sequence[int], start: int) -> NDArray[np.float32]:
-        """Logits after the ids from `start` on; more than one where some were forced."""
-        for place in range(start, len(ids), self._prefill_chunk):
-            logits = self._forward(ids[place : place + self._prefill_chunk])
-        return logits
-
-    def _forward(self, ids: Sequence[int]) -> NDArray[np.float32]:
-        try:
-            logits = self._model.forward(np.asarray(ids, dtype=np.int32), self._cache)
-        except BaseException:
-            # Half-written positions must not be taken for a prefix by the next request.
-            self._cache.truncate(0)
-            self._held.clear()
-            raise
-        self._held.extend(ids)
-        return logits
-
-
-def _common_prefix(left: Sequence[int], right: Sequence[int]) -> int:
-    """How many ids the two sequences share from the start."""
-    for place, (a, b) in enumerate(zip(left, right, strict=False)):
-        if a != b:
-            return place
-    return min(len(left), len(right))
-
-
-def _log_probabilities(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The (vocab,) logits as natural logarithms of probabilities."""
-    shifted = logits.astype(np.float64) - float(logits.max())
-    logarithms: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum())
-    return logarithms

@@ -2,17 +2,20 @@
 
 import logging
 import math
+import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from picoqwen_core.chat import TEMPLATE_KEY, ChatTemplate
+from picoqwen_core.engine.cache_store import Saver
 from picoqwen_core.engine.constraint import Constraint
-from picoqwen_core.engine.engine import PREFILL_CHUNK, Engine
-from picoqwen_core.engine.room import fitting_context
+from picoqwen_core.engine.engine import Engine
+from picoqwen_core.engine.setup import Wishes, keep_prefixes, make_engine, tokens_of
+from picoqwen_core.engine.tasks import Counts, Priority
 from picoqwen_core.errors import CheckpointError, RequestError
 from picoqwen_core.grammar.answers import AnswerConstraints
 from picoqwen_core.home.responder import HomeResponder
@@ -24,11 +27,11 @@ from picoqwen_core.messages import (
     FinishReason,
     GenerateRequest,
     ModelInfo,
+    Primed,
     SamplingParams,
     ScoreRequest,
     Usage,
 )
-from picoqwen_core.model.kv_cache import cache_bytes
 from picoqwen_core.model.qwen3 import Qwen3
 from picoqwen_core.parsing import OutputParser, StopStrings
 from picoqwen_core.tokenizer import Tokenizer
@@ -36,44 +39,38 @@ from picoqwen_core.tokenizer import Tokenizer
 _LOGGER = logging.getLogger(__name__)
 
 PROMPT_FORMAT_KEY, HOME_FORMAT = "picoqwen.prompt_format", "home-1"
-# Without a wish, room for a home's tools and a conversation, in memory that a small machine has.
-DEFAULT_CONTEXT = 4096
 # The longest decision of the built-in model is far shorter; a model gone astray ends here.
 HOME_MAX_TOKENS = 64
+PRIORITIES = {"voice": Priority.VOICE, "chat": Priority.CHAT, "background": Priority.BACKGROUND}
 _GREEDY = SamplingParams(temperature=0)
 _OPEN_THOUGHT = "<think>"
 _WARM_UP_TOKENS = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """How a model is to be run.
+class _Meter(Counts):
+    """The tokens of one request."""
 
-    context_length, threads: None for a choice; kv_cache: "auto" or a kind of model.kv_cache; prefill_chunk:
-    tokens of a prompt read in one go; memory: bytes that can be had, None does not look.
-    """
-
-    context_length: int | None = None
-    kv_cache: str = "auto"
-    threads: int | None = None
-    prefill_chunk: int = PREFILL_CHUNK
-    memory: int | None = None
+    def usage(self, prompt_tokens: int) -> Usage:
+        return Usage(prompt_tokens, self.decoded_tokens, self.cached_tokens)
 
 
 _NO_WISHES = Wishes()
 
 
 class LoadedModel:
-    """Answers one request at a time, on the thread that calls it."""
+    """Answers on the threads that call it, each request on its own."""
 
     def __init__(
-        self, info: ModelInfo, tokenizer: Tokenizer, template: ChatTemplate | None, engine: Engine[Any]
+        self, info: ModelInfo, tokenizer: Tokenizer, template: ChatTemplate | None, engine: Engine
     ) -> None:
         self.info = info
         self.engine = engine
+        self.saver: Saver | None = None
         self._tokenizer = tokenizer
         self._template = template
         self._constraints = AnswerConstraints(tokenizer)
+        # They share what was compiled before.
+        self._constraining = threading.Lock()
 
     @classmethod
     def load(cls, path: Path, model_id: str, wishes: Wishes = _NO_WISHES) -> Self:
@@ -96,9 +93,12 @@ class LoadedModel:
             _LOGGER.warning(
                 "This model's KV cache cannot be %s; taking %s", wishes.kv_cache, model.cache_kind
             )
-        context = _context(model, wishes)
-        engine = Engine(model, context_length=context, prefill_chunk=wishes.prefill_chunk)
-        return cls(_info(checkpoint, model_id, context), tokenizer, template, engine)
+        engine = make_engine(model, tokens_of(checkpoint), wishes)
+        info = _info(checkpoint, model_id, engine.context_length)
+        loaded = cls(info, tokenizer, template, engine)
+        loaded.warm_up()
+        loaded.saver = None if info.built_in else keep_prefixes(engine, model, wishes)
+        return loaded
 
     def warm_up(self) -> None:
         """Compile what prompts and answers run through, so that the first request does not wait for it."""
@@ -113,13 +113,32 @@ class LoadedModel:
 
     def generate(self, request: GenerateRequest, cancelled: Callable[[], bool]) -> Iterator[ChatDelta]:
         """Continue raw text; control tokens that the model writes are shown."""
-        meter = _Meter(self.engine)
+        meter = _Meter()
         ids = self._tokenizer.encode(request.prompt)
         if self._tokenizer.bos_id is not None:
             ids.insert(0, self._tokenizer.bos_id)
-        constraint = self._constraints.of_text(request)
-        reason = yield from self._answer(ids, request, cancelled, _as_content, constraint, skip_special=False)
+        with self._constraining:
+            constraint = self._constraints.of_text(request)
+        reason = yield from self._answer(
+            ids, request, cancelled, _as_content, constraint=constraint, meter=meter, skip_special=False
+        )
         yield ChatDelta(finish_reason=reason, usage=meter.usage(len(ids)))
+
+    def prime(self, request: ChatRequest, cancelled: Callable[[], bool]) -> Primed:
+        """Read a conversation's prompt ahead, so that a request that begins like it need not.
+
+        The built-in model reads prompts that are too short for that.
+        """
+        if self.info.built_in:
+            return Primed(state="skipped")
+        if self._template is None:
+            raise RequestError(f"{self.info.id} has no chat template; there is nothing to read ahead")
+        prompt = self._template.render(request.messages, request.tools, thinking=request.thinking)
+        ids = self._tokenizer.encode(prompt)
+        if self.saver is not None:
+            self.saver.hurry()
+        reason, cached = self.engine.prime(ids, cancelled=cancelled)
+        return Primed(len(ids), cached, "ready" if reason == "stop" else "cancelled")
 
     def score(self, request: ScoreRequest, cancelled: Callable[[], bool]) -> list[float] | None:
         """The log probability of each choice as the beginning of the answer; None when cancelled.
@@ -144,13 +163,16 @@ class LoadedModel:
     def _template_chat(self, request: ChatRequest, cancelled: Callable[[], bool]) -> Iterator[ChatDelta]:
         if self._template is None:
             raise RequestError(f"{self.info.id} has no chat template; it can only continue raw text")
-        meter = _Meter(self.engine)
+        meter = _Meter()
         prompt = self._template.render(request.messages, request.tools, thinking=request.thinking)
         ids = self._tokenizer.encode(prompt)
         thinking = prompt.rstrip().endswith(_OPEN_THOUGHT)
-        constraint = self._constraints.of_chat(request, thought_open=thinking)
+        with self._constraining:
+            constraint = self._constraints.of_chat(request, thought_open=thinking)
         parser = OutputParser(thinking=thinking, formatted=request.response_format is not None)
-        reason = yield from self._answer(ids, request, cancelled, parser.feed, constraint, skip_special=True)
+        reason = yield from self._answer(
+            ids, request, cancelled, parser.feed, constraint=constraint, meter=meter, skip_special=True
+        )
         yield from parser.finish()
         if parser.tool_calls and reason == "stop":
             reason = "tool_calls"
@@ -165,7 +187,7 @@ class LoadedModel:
             )
         if request.tool_choice == "none":
             request = replace(request, tools=())
-        meter = _Meter(self.engine)
+        meter = _Meter()
         prompt_tokens = 0
 
         def complete(prompt: str) -> str:
@@ -178,6 +200,8 @@ class LoadedModel:
                 max_tokens=HOME_MAX_TOKENS,
                 stop_ids=self._tokenizer.stop_ids,
                 cancelled=cancelled,
+                priority=PRIORITIES[request.priority],
+                counts=meter,
             )
             output = list(stream)
             if cancelled():
@@ -204,8 +228,9 @@ class LoadedModel:
         request: ChatRequest | GenerateRequest,
         cancelled: Callable[[], bool],
         split: Callable[[str], list[ChatDelta]],
-        constraint: Constraint | None,
         *,
+        constraint: Constraint | None,
+        meter: _Meter,
         skip_special: bool,
     ) -> Generator[ChatDelta, None, FinishReason]:
         """Yield what `split` makes of the answer's text, up to a stop string; returns why it ends."""
@@ -218,6 +243,8 @@ class LoadedModel:
             stop_ids=self._tokenizer.stop_ids,
             cancelled=cancelled,
             constraint=constraint,
+            priority=PRIORITIES[request.priority],
+            counts=meter,
         )
         reason: FinishReason | None = None
         while reason is None:
@@ -237,31 +264,6 @@ class LoadedModel:
 
 class _Cancelled(Exception):
     """The caller has left in the middle of a home request."""
-
-
-class _Meter:
-    """What one request adds to the engine's counters."""
-
-    def __init__(self, engine: Engine[Any]) -> None:
-        self._engine = engine
-        self._decoded = engine.stats.decoded_tokens
-        self._cached = engine.stats.cached_tokens
-
-    def usage(self, prompt_tokens: int) -> Usage:
-        stats = self._engine.stats
-        return Usage(prompt_tokens, stats.decoded_tokens - self._decoded, stats.cached_tokens - self._cached)
-
-
-def _context(model: Qwen3, wishes: Wishes) -> int:
-    """As long as wanted, as the model's own, and as memory has room for."""
-    wanted = min(wishes.context_length or DEFAULT_CONTEXT, model.config.context_length)
-    if wishes.memory is None:
-        return wanted
-
-    def cache(tokens: int) -> int:
-        return cache_bytes(model.config, tokens, model.cache_kind)
-
-    return fitting_context(wanted, model.checkpoint.size, cache, wishes.memory)
 
 
 def _as_content(text: str) -> list[ChatDelta]:

@@ -1,7 +1,8 @@
 """The process that owns one loaded model: `python -m picoqwen_core.engine.worker --fd N --model PATH ...`.
 
-The main thread loads the model and works on one request after another. A reader thread takes what
-arrives, so that a cancellation or the parent's end is noticed in the middle of an answer.
+The main thread loads the model and computes. Each request that is answered has a thread for its text:
+template, tokens, parsing. A reader thread takes what arrives, so that a cancellation or the parent's end is
+noticed in the middle of an answer.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from picoqwen_core.engine.protocol import (
     to_json,
 )
 from picoqwen_core.errors import EngineError, PicoQwenError
+from picoqwen_core.folders import cache_folder
 from picoqwen_core.machine.limits import read_memory
 from picoqwen_core.memory import settle
 from picoqwen_core.messages import ChatRequest, EngineStatus, GenerateRequest, ScoreRequest
@@ -38,6 +40,12 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 QUEUE_LIMIT = 8
+SEQUENCES = 4
+MEGABYTE = 1_000_000
+# Others than requests: at most so many prompts wait to be read ahead.
+_PRIME_LIMIT = 4
+# A thread that parses text must not keep the one that computes waiting for the interpreter.
+_SWITCH_SECONDS = 0.0005
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     # Ctrl-C in a terminal reaches every process of it; ours is ended by its parent, in order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    worker = Worker(socket.socket(fileno=options.fd), queue_limit=options.queue)
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    connection = socket.socket(fileno=options.fd)
+    worker = Worker(connection, queue_limit=options.queue, sequences=options.sequences)
     threading.Thread(target=worker.read_requests, name="reader", daemon=True).start()
     try:
         model = _load(options)
@@ -62,16 +72,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class Worker:
-    """Both ends of the work: what the reader thread takes in, and what the main thread answers."""
+    """Both ends of the work: what the reader thread takes in, and what other threads answer."""
 
-    def __init__(self, connection: socket.socket, *, queue_limit: int = QUEUE_LIMIT) -> None:
+    def __init__(
+        self, connection: socket.socket, *, queue_limit: int = QUEUE_LIMIT, sequences: int = SEQUENCES
+    ) -> None:
         self._connection = connection
         self._sending = threading.Lock()
-        self._jobs = JobQueue(queue_limit)
+        self._jobs, self._primes = JobQueue(queue_limit), JobQueue(_PRIME_LIMIT)
+        self._lanes = (*(self._jobs,) * sequences, self._primes)
         self._model: LoadedModel | None = None
 
     def send(self, frame: Frame) -> None:
-        """Send one frame; both threads do."""
+        """Send one frame; all threads do."""
         data = pack_frame(frame)
         try:
             with self._sending:
@@ -81,11 +94,22 @@ class Worker:
             os._exit(0)
 
     def serve(self, model: "LoadedModel") -> None:
-        """Say ready, then answer jobs until the process ends."""
+        """Say ready, then compute until the process ends."""
         self._model = model
+        model.engine.take_over()
+        for number, jobs in enumerate(self._lanes):
+            threading.Thread(
+                target=self._work, args=(model, jobs), name=f"lane {number}", daemon=True
+            ).start()
         self.send({"ready": to_json(model.info)})
+        model.engine.run(model.saver.idle if model.saver is not None else _rest)
+
+    def _work(self, model: "LoadedModel", jobs: JobQueue) -> None:
+        """Answer one job after another."""
         while True:
-            self._answer(model, self._jobs.take())
+            job = jobs.take()
+            self._answer(model, job)
+            jobs.done(job)
 
     def read_requests(self) -> None:
         """Take frames until the parent closes its end or dies; then end the process at once."""
@@ -99,13 +123,15 @@ class Worker:
 
     def _handle(self, frame: Frame) -> None:
         match frame["op"]:
-            case "chat" | "generate" | "score":
+            case "chat" | "generate" | "score" | "prime":
+                jobs = self._primes if frame["op"] == "prime" else self._jobs
                 try:
-                    self._jobs.add(Job(frame["id"], frame["op"], frame["request"]))
+                    jobs.add(Job(frame["id"], frame["op"], frame["request"]))
                 except PicoQwenError as err:
                     self.send({"id": frame["id"], "error": error_to_json(err)})
             case "cancel":
                 self._jobs.cancel(frame["id"])
+                self._primes.cancel(frame["id"])
             case "status":
                 self.send({"id": frame["id"], "status": to_json(self._status())})
 
@@ -114,6 +140,10 @@ class Worker:
             if job.op == "score":
                 scores = model.score(from_json(ScoreRequest, job.request), job.cancelled.is_set)
                 self.send({"id": job.id, "scores": scores})
+                return
+            if job.op == "prime":
+                primed = model.prime(from_json(ChatRequest, job.request), job.cancelled.is_set)
+                self.send({"id": job.id, "primed": to_json(primed)})
                 return
             if job.op == "chat":
                 deltas = model.chat(from_json(ChatRequest, job.request), job.cancelled.is_set)
@@ -138,7 +168,13 @@ class Worker:
             decoded_tokens=stats.decoded_tokens if stats else 0,
             cached_tokens=stats.cached_tokens if stats else 0,
             rss_bytes=psutil.Process().memory_info().rss,
+            guessed_tokens=stats.guessed_tokens if stats else 0,
+            right_guesses=stats.right_guesses if stats else 0,
         )
+
+
+def _rest() -> None:
+    """Nothing to do when there is nothing to do."""
 
 
 def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -152,6 +188,11 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--cpu-target", default="auto", help="the kind of processor")
     parser.add_argument("--nice", type=int, default=0, help="how far to stand back behind other processes")
     parser.add_argument("--queue", type=int, default=QUEUE_LIMIT, help="requests that may wait")
+    parser.add_argument("--sequences", type=int, default=SEQUENCES, help="requests that are answered at once")
+    parser.add_argument("--cache-memory", type=int, help="megabytes of keys and values")
+    parser.add_argument("--cache-file", type=int, default=512, help="megabytes of a file of prefixes")
+    parser.add_argument("--speculation", default="on", choices=("on", "off"), help="whether to guess ahead")
+    parser.add_argument("--draft", type=Path, help="a smaller model that guesses")
     parser.add_argument("--cache-dir", type=Path, help="where compiled kernels are kept")
     return parser.parse_args(arguments)
 
@@ -161,17 +202,23 @@ def _load(options: argparse.Namespace) -> "LoadedModel":
     prepare_libraries(options.cache_dir, strategy.threads)
     stand_back(options.nice, strategy.cpus)
     # Imported here because numba reads its settings from the environment at import.
-    from picoqwen_core.engine.loaded import LoadedModel, Wishes  # noqa: PLC0415
+    from picoqwen_core.engine.loaded import LoadedModel  # noqa: PLC0415
+    from picoqwen_core.engine.setup import Wishes  # noqa: PLC0415
 
     wishes = Wishes(
         context_length=options.context,
         kv_cache=options.kv_cache,
         threads=strategy.threads,
         prefill_chunk=strategy.prefill_chunk,
+        sequences=options.sequences,
         memory=read_memory().available,
+        cache_bytes=options.cache_memory * MEGABYTE if options.cache_memory is not None else None,
+        prefixes=(options.cache_dir or cache_folder()) / "prefixes",
+        file_bytes=options.cache_file * MEGABYTE,
+        speculation=options.speculation == "on",
+        draft=options.draft,
     )
     model = LoadedModel.load(options.model, options.id, wishes)
-    model.warm_up()
     settle()
     return model
 

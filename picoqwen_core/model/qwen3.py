@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 
 from picoqwen_core.cpu import usable_cores
 from picoqwen_core.errors import RequestError
+from picoqwen_core.kernels.attention_job import POSITIONS
 from picoqwen_core.kernels.forward import ATTENTION_TOKENS, Norms, Pass, Shape, forward
+from picoqwen_core.kernels.isa import ISA
 from picoqwen_core.kernels.matmul import MIN_PANEL_TOKENS
 from picoqwen_core.kernels.prepare import parts_for, prepare
 from picoqwen_core.loaders.checkpoint import Checkpoint
 from picoqwen_core.model.buffers import Buffers, make_buffers, padded, rope_tables
 from picoqwen_core.model.config import Qwen3Config
-from picoqwen_core.model.kv_cache import KVCache, kind_for
+from picoqwen_core.model.kv_cache import KVBlock, KVCache, cache_bytes, kind_for
 from picoqwen_core.model.weights import load_weights
 
-EXACT_PROMPT_TOKENS = MIN_PANEL_TOKENS
 # Tokens of a pass. More make packing panels cheaper, and cost memory: activations of an 8B model's 256 tokens
 # are 80 MB.
 CHUNK_TOKENS, WIDE_CHUNK_TOKENS = 512, 256
@@ -42,6 +43,9 @@ class Part(NamedTuple):
 
 class Qwen3:
     """A Qwen3 model ready to run. One pass at a time: buffers are shared."""
+
+    block_tokens = POSITIONS
+    exact_prompt_tokens = MIN_PANEL_TOKENS
 
     def __init__(
         self, checkpoint: Checkpoint, config: Qwen3Config, threads: int, kv_cache: str = "auto"
@@ -78,6 +82,20 @@ class Qwen3:
         most = max(1, checkpoint.size // MIN_BYTES_PER_THREAD)
         return cls(checkpoint, config, min(threads or usable_cores(), most), kv_cache)
 
+    @property
+    def layout(self) -> str:
+        """How a block of the cache is laid out: the same string, the same order of bytes."""
+        return f"{self.cache_kind} {ISA.name} {POSITIONS}"
+
+    def new_block(self) -> KVBlock:
+        """An empty block of a cache."""
+        return KVBlock(cache_bytes(self.config, POSITIONS, self.cache_kind))
+
+    @property
+    def vocab_size(self) -> int:
+        """Ids are below it."""
+        return self.config.vocab_size
+
     def new_cache(self, capacity: int | None = None, kind: str | None = None) -> KVCache:
         """An empty cache for `capacity` tokens (by default the model's whole context).
 
@@ -109,6 +127,11 @@ class Qwen3:
         )
         return logits
 
+    def read(self, parts: Sequence[tuple[Sequence[int], KVCache, int]]) -> NDArray[np.float32]:
+        """forward_exact of (ids, cache, wanted)."""
+        exact = [Part(np.asarray(ids, np.int32), cache) for ids, cache, _ in parts]
+        return self.forward_exact(exact, [wanted for _, _, wanted in parts])
+
     def forward_exact(self, parts: Sequence[Part], wanted: Sequence[int]) -> NDArray[np.float32]:
         """Read tokens of several sequences in one pass, each bit for bit as if it were read alone.
 
@@ -123,13 +146,15 @@ class Qwen3:
         self._pass(parts, np.concatenate(rows), logits, panels=False)
         return logits
 
-    def prefill(self, ids: NDArray[np.int32], cache: KVCache, *, logits: bool) -> NDArray[np.float32] | None:
+    def prefill(
+        self, ids: Sequence[int] | NDArray[np.int32], cache: KVCache, *, logits: bool
+    ) -> NDArray[np.float32] | None:
         """Read up to `chunk_tokens` of a prompt; the logits (vocab,) of the last one, where they are wanted.
 
-        From EXACT_PROMPT_TOKENS tokens on, what comes out does not depend on how a prompt is cut into calls.
+        From `exact_prompt_tokens` on, what comes out does not depend on how a prompt is cut into calls.
         Errors as in forward_batch.
         """
-        parts = self._pass_of([Part(ids, cache)])
+        parts = self._pass_of([Part(np.asarray(ids, np.int32), cache)])
         tokens = len(parts[0].ids)
         out = np.empty((int(logits), self.config.vocab_size), np.float32)
         rows = np.arange(tokens - int(logits), tokens)

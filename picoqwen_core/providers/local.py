@@ -11,7 +11,14 @@ from pathlib import Path
 from picoqwen_core.engine.client import RESTART_DELAYS, EngineClient
 from picoqwen_core.errors import CheckpointError, EngineUnavailable, InsufficientMemory, PicoQwenError
 from picoqwen_core.installed import model_file
-from picoqwen_core.messages import ChatDelta, ChatRequest, GenerateRequest, InstalledModel, ScoreRequest
+from picoqwen_core.messages import (
+    ChatDelta,
+    ChatRequest,
+    GenerateRequest,
+    InstalledModel,
+    Primed,
+    ScoreRequest,
+)
 from picoqwen_core.providers.provider import ProviderHealth
 
 _LOGGER = logging.getLogger(__name__)
@@ -167,6 +174,12 @@ class LocalProvider:
         with self._use():
             await self._until_ready()
             return await self._client.score(request)
+
+    async def prime(self, request: ChatRequest) -> Primed:
+        """Read a conversation's prompt ahead; waits like chat."""
+        with self._use():
+            await self._until_ready()
+            return await self._client.prime(request)
 
     @contextmanager
     def _use(self) -> Iterator[None]:

@@ -4,7 +4,14 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from picoqwen_core.messages import ChatDelta, ChatRequest, GenerateRequest, InstalledModel, ScoreRequest
+from picoqwen_core.messages import (
+    ChatDelta,
+    ChatRequest,
+    GenerateRequest,
+    InstalledModel,
+    Primed,
+    ScoreRequest,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +54,6 @@ class Provider(Protocol):
 
     async def score(self, request: ScoreRequest) -> list[float]:
         """The natural logarithm of each choice's probability, in their order."""
+
+    async def prime(self, request: ChatRequest) -> Primed:
+        """Read a conversation's prompt ahead of its request."""

@@ -17,6 +17,7 @@ from picoqwen_core.server import (
     middleware,
     models,
     ollama,
+    prime,
     score,
 )
 from picoqwen_core.server.local_models import make_pool
@@ -35,6 +36,7 @@ def make_app(state: State) -> web.Application:
             web.post("/api/v1/chat", chat.chat),
             web.post("/api/v1/generate", generate.generate),
             web.post("/api/v1/score", score.score),
+            web.post("/api/v1/prime", prime.prime),
             web.get("/api/v1/models", models.models),
             web.post("/api/v1/models/{id}/load", models.load),
             web.post("/api/v1/models/{id}/unload", models.unload),

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from picoqwen_core.config import BUILT_IN_MODEL, Settings, model_files, models_folder
-from picoqwen_core.engine.client import EngineClient
+from picoqwen_core.engine.client import EngineClient, Sharing
 from picoqwen_core.installed import model_file
 from picoqwen_core.pressure import read_memory
 from picoqwen_core.providers.local import LocalProvider
@@ -33,6 +33,13 @@ def make_pool(settings: Settings) -> ModelPool:
             cpu_target=settings.cpu_target,
             nice=settings.nice,
             cache_dir=settings.cache_dir,
+            sharing=Sharing(
+                sequences=settings.parallel_requests,
+                cache_memory_mb=settings.cache_memory_mb,
+                cache_file_mb=settings.cache_file_mb,
+                speculation=settings.speculation,
+                draft=settings.draft_model if path.samefile(first) else None,
+            ),
         )
         seconds = min(settings.first_token_timeout, _LOAD_SECONDS)
         return LocalProvider(client, path, ready_seconds=seconds, **options)

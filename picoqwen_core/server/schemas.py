@@ -132,6 +132,7 @@ _COMMON: dict[Any, Any] = {
     **_optional("seed", integer(0, (1 << 63) - 1)),
     **_optional("response_format", response_format),
     **{key: check for name, each in GUIDED.items() for key, check in _optional(name, each).items()},
+    **_optional("priority", one_of("voice", "chat", "background")),
     **unsupported("n", 1),
     **unsupported("logprobs", False),
     **unsupported("logit_bias", {}),
@@ -200,6 +201,7 @@ def chat_request(body: dict[str, Any]) -> ChatRequest:
         parallel_tool_calls=data["parallel_tool_calls"] is not False,
         response_format=guided(data),
         home_names_only=data["home_names_only"] is not False,
+        priority=data["priority"] or "chat",
     )
 
 
@@ -213,6 +215,7 @@ def generate_request(body: dict[str, Any]) -> GenerateRequest:
         max_tokens=data["max_completion_tokens"] or data["max_tokens"],
         stop=data["stop"],
         response_format=guided(data),
+        priority=data["priority"] or "chat",
     )
 
 

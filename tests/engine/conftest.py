@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from picoqwen_core.engine.client import EngineClient
+from picoqwen_core.engine.client import EngineClient, Sharing
 from picoqwen_core.messages import ChatDelta, EngineStatus, SamplingParams
 from tests.tiny import write_tiny
 
@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Shared by all test runs, so that kernels are compiled once.
 KERNEL_CACHE = ROOT / ".cache" / "numba"
 CONTEXT = 4096
+SHARED = tuple(Sharing.__dataclass_fields__)
 GREEDY = SamplingParams(temperature=0)
 
 
@@ -22,10 +23,10 @@ def tiny_model(tmp_path_factory) -> Path:
 
 
 def new_client(path: Path, **options) -> EngineClient:
-    return EngineClient(
-        path,
-        **{"model_id": "tiny", "context_length": CONTEXT, "threads": 1, "cache_dir": KERNEL_CACHE} | options,
-    )
+    """An engine that keeps nothing on disk but its kernels."""
+    shared = {"cache_file_mb": 0} | {key: options.pop(key) for key in SHARED if key in options}
+    defaults = {"model_id": "tiny", "context_length": CONTEXT, "threads": 1, "cache_dir": KERNEL_CACHE}
+    return EngineClient(path, **defaults | options, sharing=Sharing(**shared))
 
 
 async def collect(stream: AsyncIterator[ChatDelta]) -> tuple[str, ChatDelta]:

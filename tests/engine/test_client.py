@@ -100,15 +100,20 @@ async def test_cancelling_the_task_that_reads_stops_the_work(client):
     await until_status(client, lambda s: not s.active)
 
 
-async def test_a_waiting_request_can_be_left_before_its_turn(client):
-    async with aclosing(client.generate(ENDLESS)) as running:
-        await anext(running)
-        waiting = asyncio.create_task(collect(client.chat(HELLO)))
-        await until_status(client, lambda s: s.queued == 1)
-        waiting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await waiting
-        assert (await until_status(client, lambda s: s.queued == 0)).active
+async def test_a_waiting_request_can_be_left_before_its_turn(tiny_model):
+    client = new_client(tiny_model, sequences=1)
+    await client.start()
+    try:
+        async with aclosing(client.generate(ENDLESS)) as running:
+            await anext(running)
+            waiting = asyncio.create_task(collect(client.chat(HELLO)))
+            await until_status(client, lambda s: s.queued == 1)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            assert (await until_status(client, lambda s: s.queued == 0)).active
+    finally:
+        await client.stop()
 
 
 async def test_a_prompt_that_is_too_long_is_refused_with_both_numbers(client):

@@ -103,7 +103,7 @@ async def test_a_start_that_takes_too_long_leaves_no_process(tiny_model):
 
 
 async def test_a_full_queue_answers_busy(tiny_model):
-    async with started(tiny_model, queue_limit=1) as client:
+    async with started(tiny_model, queue_limit=1, sequences=1) as client:
         answers = [asyncio.create_task(collect(client.generate(ENDLESS))) for _ in range(4)]
         done, working = await asyncio.wait(answers, timeout=20, return_when=asyncio.FIRST_EXCEPTION)
         with pytest.raises(BusyError, match="waiting"):

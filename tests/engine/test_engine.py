@@ -8,44 +8,9 @@ import pytest
 from picoqwen_core.engine.engine import Engine
 from picoqwen_core.errors import ContextLengthExceeded, EngineError, RequestError
 from picoqwen_core.messages import SamplingParams
+from tests.engine.counting import CountingModel
 
-VOCAB = 50
 GREEDY = SamplingParams(temperature=0)
-
-
-class CountingCache:
-    def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self.ids: list[int] = []
-
-    @property
-    def length(self) -> int:
-        return len(self.ids)
-
-    def truncate(self, length: int) -> None:
-        del self.ids[length:]
-
-
-class CountingModel:
-    """Its answer depends on every token in the cache, so a wrong cache gives a wrong answer."""
-
-    def __init__(self) -> None:
-        self.reads: list[list[int]] = []
-        self.fail = False
-
-    def new_cache(self, capacity: int) -> CountingCache:
-        return CountingCache(capacity)
-
-    def forward(self, ids, cache: CountingCache):
-        assert ids.dtype == np.int32
-        self.reads.append(ids.tolist())
-        cache.ids += ids.tolist()
-        assert cache.length <= cache.capacity
-        if self.fail:
-            raise RuntimeError("broken")
-        logits = np.zeros(VOCAB, np.float32)
-        logits[(cache.ids[-1] + 1 + sum(cache.ids[:1])) % VOCAB] = 9
-        return logits
 
 
 @pytest.fixture
@@ -55,7 +20,7 @@ def model() -> CountingModel:
 
 @pytest.fixture
 def engine(model) -> Engine:
-    return Engine(model, context_length=20, prefill_chunk=4)
+    return Engine(model, context_length=20, prefill_chunk=4, guesser=None)
 
 
 class Scripted:

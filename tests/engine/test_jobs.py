@@ -36,6 +36,22 @@ def test_a_waiting_job_that_is_cancelled_is_never_taken_and_frees_its_place():
     assert [queue.take().id, queue.take().id] == [2, 3]
 
 
+def test_the_most_urgent_come_first_and_equals_in_the_order_they_came():
+    queue = JobQueue(9)
+    for number, priority in enumerate(["background", "chat", "voice", "chat", "voice"]):
+        queue.add(Job(number, "chat", {"priority": priority}))
+    assert [queue.take().id for _ in range(5)] == [2, 4, 1, 3, 0]
+
+
+def test_a_job_is_active_until_it_is_done():
+    queue = JobQueue(1)
+    queue.add(job(1))
+    active = queue.take()
+    assert queue.counts() == (True, 0)
+    queue.done(active)
+    assert queue.counts() == (False, 0)
+
+
 def test_cancelling_tells_the_active_job_and_no_other():
     queue = JobQueue(2)
     queue.add(job(1))

@@ -29,6 +29,10 @@ CALL = '<tool_call>\n{"name": "HassTurnOn", "arguments": {"name": "lamp"}}\n</to
 class RecitedCache:
     def __init__(self) -> None:
         self.length = 0
+        self.blocks = []
+
+    def adopt(self, blocks, length: int) -> None:
+        self.length = length
 
     def truncate(self, length: int) -> None:
         self.length = length
@@ -36,6 +40,9 @@ class RecitedCache:
 
 class RecitingModel:
     """After any prompt, each next token of the script is certain; it remembers the prompts."""
+
+    block_tokens = chunk_tokens = 2048
+    exact_prompt_tokens = 1
 
     def __init__(self, tokenizer: Tokenizer, script: str) -> None:
         self.vocab = tokenizer.vocab_size
@@ -45,10 +52,14 @@ class RecitingModel:
     def new_cache(self, capacity: int) -> RecitedCache:
         return RecitedCache()
 
-    def forward(self, ids, cache: RecitedCache):
+    def read(self, parts):
+        (part,) = parts
+        return self.prefill(part[0], part[1], logits=True)[None]
+
+    def prefill(self, ids, cache: RecitedCache, *, logits: bool):
         cache.length += len(ids)
         # A prompt ends in something the script does not continue; count from there.
-        self.reads.append(ids.tolist())
+        self.reads.append(list(ids))
         place = len(self.reads) - 1
         logits = np.zeros(self.vocab, np.float32)
         logits[self.script[place]] = 9
@@ -66,7 +77,7 @@ def loaded_home(script: str) -> LoadedModel:
 
 def reciting(tokenizer: Tokenizer, script: str, template: ChatTemplate | None, *, built_in: bool):
     info = ModelInfo("tiny", "/tiny.gguf", "qwen3", 1, 1, "F32", 2048, built_in)
-    engine = Engine(RecitingModel(tokenizer, script), context_length=2048, prefill_chunk=2048)
+    engine = Engine(RecitingModel(tokenizer, script), context_length=2048, prefill_chunk=2048, guesser=None)
     return LoadedModel(info, tokenizer, template, engine)
 
 

@@ -8,7 +8,7 @@ from picoqwen_core.engine.engine import Engine
 from picoqwen_core.errors import ContextLengthExceeded, RequestError
 from picoqwen_core.messages import ChatRequest, Message, SamplingParams, ScoreRequest
 from tests.engine.conftest import new_client
-from tests.engine.test_engine import VOCAB, CountingModel
+from tests.engine.counting import VOCAB, CountingModel
 
 # What the toy model gives the one token it favours, and each of the others.
 LIKELY = 9 - math.log(math.exp(9) + VOCAB - 1)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from picoqwen_core.loaders.gguf import open_gguf
-from picoqwen_core.model.qwen3 import EXACT_PROMPT_TOKENS, Part, Qwen3
+from picoqwen_core.model.qwen3 import Part, Qwen3
 from picoqwen_core.model.weights import load_weights
 from picoqwen_core.quants.formats import FORMATS
 from tests.factories import write_tiny_gguf
@@ -62,7 +62,7 @@ def test_a_prompt_may_be_cut_anywhere_into_enough_tokens(format_name: str, kind:
     ids = prompt_ids(PAIRED, 300)
     results = []
     for sizes in ((300,), (9, 100, 182, 9), (255, 10, 35)):
-        assert min(sizes) >= EXACT_PROMPT_TOKENS
+        assert min(sizes) >= model.exact_prompt_tokens
         cache, start = model.new_cache(300, kind), 0
         for size in sizes:
             logits = model.prefill(ids[start : start + size], cache, logits=True)

@@ -12,6 +12,7 @@ from picoqwen_core.messages import (
     ChatRequest,
     GenerateRequest,
     InstalledModel,
+    Primed,
     ScoreRequest,
     Usage,
 )
@@ -68,6 +69,11 @@ class FakeProvider:
         async for _ in self._answer(request):
             pass
         return self.scores
+
+    async def prime(self, request: ChatRequest) -> Primed:
+        async for _ in self._answer(request):
+            pass
+        return Primed(7, 3)
 
     async def _answer(
         self, request: ChatRequest | GenerateRequest | ScoreRequest
