@@ -160,6 +160,21 @@ def test_a_mask_shorter_than_the_vocabulary_leaves_the_rest_out():
     assert Sampler(replace(PLAIN, temperature=0)).sample(values, (), 0, np.array([-1], np.int32)) == 31
 
 
+def test_a_mask_of_all_bits_changes_nothing():
+    values = np.random.default_rng(0).standard_normal(1000).astype(np.float32)
+    every = np.full(32, -1, np.int32)
+    for seed in range(20):
+        params = SamplingParams(seed=seed)
+        assert Sampler(params).sample(values, (), 0, every) == Sampler(params).sample(values, ())
+
+
+def test_a_mask_of_nearly_everything_leaves_the_rest_out():
+    mask = np.array([0b10111], np.int32)
+    sampler = Sampler(PLAIN)
+    drawn = [sampler.sample(logits(), (), 0, mask) for _ in range(DRAWS)]
+    assert_distribution(np.bincount(drawn, minlength=5) / DRAWS, [0.25, 0.1, 0, 0, 0.15])
+
+
 def test_a_mask_that_allows_nothing_is_an_error():
     with pytest.raises(EngineError, match="allows no token"):
         Sampler(PLAIN).sample(logits(), (), 0, np.zeros(1, np.int32))
