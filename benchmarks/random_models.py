@@ -29,8 +29,11 @@ class Dimensions:
     ffn: int
     tied: bool
     head_dim: int = 128
+    vocabulary: int = VOCABULARY
 
 
+# As fast as random weights can be; its vocabulary has Qwen's shape at a fortieth of its size.
+TINY = Dimensions("tiny", 64, 2, 4, 2, 128, tied=True, head_dim=32, vocabulary=4096)
 SMALL = Dimensions("0.6b", 1024, 28, 16, 8, 3072, tied=True)
 LARGE = Dimensions("8b", 4096, 36, 32, 8, 12288, tied=False)
 
@@ -45,7 +48,7 @@ def random_model(format_name: str, dimensions: Dimensions = SMALL) -> Path:
 
 
 def _metadata(dimensions: Dimensions) -> dict[str, Any]:
-    tokens, merges = _vocabulary()
+    tokens, merges = _vocabulary(dimensions.vocabulary)
     return {
         "general.architecture": "qwen3",
         "qwen3.context_length": 8192,
@@ -61,34 +64,35 @@ def _metadata(dimensions: Dimensions) -> dict[str, Any]:
         "tokenizer.ggml.model": "gpt2",
         "tokenizer.ggml.pre": "qwen2",
         "tokenizer.ggml.tokens": tokens,
-        "tokenizer.ggml.token_type": [1] * (VOCABULARY - 2) + [3, 3],
+        "tokenizer.ggml.token_type": [1] * (dimensions.vocabulary - 2) + [3, 3],
         "tokenizer.ggml.merges": merges,
-        "tokenizer.ggml.eos_token_id": VOCABULARY - 1,
+        "tokenizer.ggml.eos_token_id": dimensions.vocabulary - 1,
         "tokenizer.ggml.add_bos_token": False,
     }
 
 
-def _vocabulary() -> tuple[list[str], list[str]]:
-    """As many tokens and merges as Qwen's vocabulary has: each merge joins two tokens before it."""
+def _vocabulary(size: int) -> tuple[list[str], list[str]]:
+    """So many tokens with merges in proportion to Qwen's: each merge joins two tokens before it."""
+    count = size - (VOCABULARY - MERGES)
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     tokens = [chr(code) for code in printable]
     tokens += [chr(256 + number) for number in range(256 - len(tokens))]
     known, merges = set(tokens), list[str]()
-    numbers = np.random.default_rng(0).integers(0, 1 << 30, (4 * MERGES, 2)).tolist()
+    numbers = np.random.default_rng(0).integers(0, 1 << 30, (4 * count, 2)).tolist()
     for left, right in numbers:
         # By a letter, so that tokens stay short.
         first, second = tokens[left % len(tokens)], tokens[right % 256]
-        if len(merges) < MERGES and first + second not in known:
+        if len(merges) < count and first + second not in known:
             known.add(first + second)
             tokens.append(first + second)
             merges.append(f"{first} {second}")
-    unused = [f"[unused {number}]" for number in range(VOCABULARY - len(tokens) - 2)]
+    unused = [f"[unused {number}]" for number in range(size - len(tokens) - 2)]
     return [*tokens, *unused, "<|im_start|>", "<|im_end|>"], merges
 
 
 def _tensors(format_: BlockFormat, d: Dimensions) -> dict[str, tuple[BlockFormat, tuple[int, ...], Any]]:
     sample = np.random.default_rng(0).standard_normal(_SAMPLE, np.float32) / np.float32(32)
-    largest = VOCABULARY * d.hidden // format_.block_size * format_.block_bytes
+    largest = d.vocabulary * d.hidden // format_.block_size * format_.block_bytes
     blocks = np.resize(format_.quantize(sample), largest)
     plain = FORMATS["F32"]
     query, kv = d.heads * d.head_dim, d.kv_heads * d.head_dim
@@ -99,9 +103,9 @@ def _tensors(format_: BlockFormat, d: Dimensions) -> dict[str, tuple[BlockFormat
     def norm(size: int) -> tuple[BlockFormat, tuple[int, ...], NDArray[np.uint8]]:
         return plain, (size,), plain.quantize(np.ones(size, np.float32))
 
-    tensors = {"token_embd.weight": matrix(VOCABULARY, d.hidden), "output_norm.weight": norm(d.hidden)}
+    tensors = {"token_embd.weight": matrix(d.vocabulary, d.hidden), "output_norm.weight": norm(d.hidden)}
     if not d.tied:
-        tensors["output.weight"] = matrix(VOCABULARY, d.hidden)
+        tensors["output.weight"] = matrix(d.vocabulary, d.hidden)
     for layer in range(d.layers):
         named = {
             "attn_norm": norm(d.hidden),
