@@ -1,0 +1,184 @@
+"""Constrained answers over HTTP with the real openai client, from random weights that write anything."""
+
+import json
+
+import aiohttp
+import openai
+import pytest
+import pytest_asyncio
+
+from picoqwen_core.config import Settings
+from picoqwen_core.engine.client import EngineClient
+from picoqwen_core.providers.local import LocalProvider
+from picoqwen_core.router import Router
+from picoqwen_core.server.app import make_app
+from picoqwen_core.server.run import listening
+from picoqwen_core.server.state import State
+from tests.factories import write_tiny_gguf
+from tests.server.conftest import KERNEL_CACHE, asking
+from tests.vocabulary import tiny_metadata
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+MESSAGES = [{"role": "user", "content": "turn on the lamp"}]
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "room": {"enum": ["hall", "attic"]},
+        "level": {"type": "integer", "minimum": 0, "maximum": 9},
+    },
+    "required": ["room", "level"],
+    "additionalProperties": False,
+}
+FORMAT = {"type": "json_schema", "json_schema": {"name": "setting", "schema": SCHEMA, "strict": True}}
+TOOLS = [
+    {"type": "function", "function": {"name": "set_level", "parameters": SCHEMA}},
+    {"type": "function", "function": {"name": "all_off"}},
+]
+# The random model would think for ever.
+NO_THOUGHT = {"enable_thinking": False}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def url(tmp_path_factory):
+    metadata = tiny_metadata()
+    path = tmp_path_factory.mktemp("model") / "tiny.gguf"
+    write_tiny_gguf(path, vocab_size=len(metadata["tokenizer.ggml.tokens"]), metadata=metadata)
+    client = EngineClient(path, model_id="tiny", threads=1, cache_dir=KERNEL_CACHE)
+    settings = Settings(port=0)
+    async with listening(make_app(State(settings, Router([LocalProvider(client, path)]))), settings) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def api(url):
+    async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=90) as api:
+        yield api
+
+
+def right(setting: dict) -> bool:
+    return (
+        set(setting) == {"room", "level"}
+        and setting["room"] in ("hall", "attic")
+        and 0 <= setting["level"] <= 9
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_json_schema_at_once_and_streamed(api, seed):
+    asked = {
+        "model": "tiny",
+        "messages": MESSAGES,
+        "response_format": FORMAT,
+        "seed": seed,
+        "extra_body": NO_THOUGHT,
+    }
+    answer = await api.chat.completions.create(**asked)
+    async with api.chat.completions.stream(**asked) as stream:
+        streamed = await stream.get_final_completion()
+
+    assert right(json.loads(answer.choices[0].message.content))
+    assert streamed.choices[0].message.content == answer.choices[0].message.content
+    assert answer.choices[0].finish_reason == streamed.choices[0].finish_reason == "stop"
+
+
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "set_level"}}])
+async def test_a_tool_that_must_be_called_at_once_and_streamed(api, choice):
+    asked = {
+        "model": "tiny",
+        "messages": MESSAGES,
+        "tools": TOOLS,
+        "tool_choice": choice,
+        "parallel_tool_calls": False,
+        "seed": 1,
+        "extra_body": NO_THOUGHT,
+    }
+    answer = await api.chat.completions.create(**asked)
+    async with api.chat.completions.stream(**asked) as stream:
+        streamed = await stream.get_final_completion()
+
+    for done in (answer, streamed):
+        (call,) = done.choices[0].message.tool_calls
+        arguments = json.loads(call.function.arguments)
+        assert right(arguments) if call.function.name == "set_level" else arguments == {}
+        assert choice == "required" or call.function.name == "set_level"
+        assert done.choices[0].finish_reason == "tool_calls"
+        assert not done.choices[0].message.content
+
+
+async def test_json_object_choice_regex_and_grammar(api):
+    wanted = {
+        "response_format": {"type": "json_object", "schema": SCHEMA},
+        "guided_choice": ["yes", "no"],
+        "guided_regex": "[ab]{3}",
+        "guided_grammar": 'start: "x" X\nX: /[0-9]/',
+    }
+    answers = {}
+    for field, value in wanted.items():
+        answer = await api.chat.completions.create(
+            model="tiny", messages=MESSAGES, extra_body={field: value, **NO_THOUGHT}
+        )
+        answers[field] = answer.choices[0].message.content
+    assert right(json.loads(answers["response_format"]))
+    assert answers["guided_choice"] in ("yes", "no")
+    assert len(answers["guided_regex"]) == 3
+    assert set(answers["guided_regex"]) <= {"a", "b"}
+    assert answers["guided_grammar"][0] == "x"
+    assert answers["guided_grammar"][1:].isdigit()
+
+
+async def test_raw_text_is_constrained_too(url):
+    body = {"prompt": "once", "response_format": {"type": "regex", "regex": "[ab]{3}"}}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{url}/api/v1/generate", json=body) as response,
+    ):
+        answer = await response.json()
+    assert len(answer["text"]) == 3
+    assert answer["finish_reason"] == "stop"
+
+
+async def test_a_call_that_the_length_cuts_is_no_call_and_says_so(api):
+    answer = await api.chat.completions.create(
+        model="tiny",
+        messages=MESSAGES,
+        tools=TOOLS,
+        tool_choice="required",
+        max_tokens=8,
+        extra_body=NO_THOUGHT,
+    )
+    assert answer.choices[0].finish_reason == "length"
+    assert answer.choices[0].message.tool_calls is None
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("body", "code", "message"),
+    [
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"schema": {"items": {"not": {}}}}}},
+            "unsupported_schema",
+            "response_format.json_schema.schema.items: 'not' is not supported",
+        ),
+        ({"guided_regex": "("}, "invalid_grammar", "guided_regex: "),
+        ({"guided_grammar": "start: X\nX: /a/ & ~/a/"}, "invalid_grammar", "guided_grammar: no text fits"),
+        ({"tool_choice": "required"}, "invalid_request", "no tools are offered"),
+        (
+            {
+                "tools": [
+                    {"type": "function", "function": {"name": "t", "parameters": {"$ref": "http://x/y"}}}
+                ]
+            },
+            "unsupported_schema",
+            "tools.t.parameters: '$ref' must be '#'",
+        ),
+    ],
+)
+async def test_what_cannot_be_met_is_refused_before_anything_is_sent(url, body, code, message, stream):
+    async with (
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=90)) as session,
+        session.post(f"{url}/api/v1/chat", json=asking(stream=stream, **body)) as response,
+    ):
+        error = (await response.json())["error"]
+    assert (response.status, error["code"]) == (400, code)
+    assert message in error["message"]
