@@ -1,6 +1,7 @@
 """What constraints let through, cost and save; part of the generation benchmark."""
 
 import asyncio
+import itertools
 import json
 import time
 from collections.abc import Mapping
@@ -76,7 +77,9 @@ async def _random_schemas(count: int) -> dict[str, Any]:
     client = EngineClient(random_model("Q8_0", TINY), model_id="tiny", context_length=1024, threads=1)
     await client.start()
     try:
-        for seed in range(count):
+        for seed in itertools.count():
+            if tried == count:
+                break
             schema = random_schema(seed)
             wanted = ResponseFormat("json", schema=schema)
             sampling = replace(HOT, seed=seed)
