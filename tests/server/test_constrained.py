@@ -1,5 +1,6 @@
 """Constrained answers over HTTP with the real openai client, from random weights that write anything."""
 
+import asyncio
 import json
 
 import aiohttp
@@ -45,8 +46,12 @@ async def url(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "tiny.gguf"
     write_tiny_gguf(path, vocab_size=len(metadata["tokenizer.ggml.tokens"]), metadata=metadata)
     client = EngineClient(path, model_id="tiny", threads=1, cache_dir=KERNEL_CACHE)
-    settings = Settings(port=0)
-    async with listening(make_app(State(settings, Router([LocalProvider(client, path)]))), settings) as url:
+    provider, settings = LocalProvider(client, path), Settings(port=0)
+    async with listening(make_app(State(settings, Router([provider]))), settings) as url:
+        # Compiling for the first time takes long on a busy machine.
+        async with asyncio.timeout(110):
+            while not provider.is_available():
+                await asyncio.sleep(0.05)
         yield url
 
 
