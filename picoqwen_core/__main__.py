@@ -1,6 +1,7 @@
 """The command line: picks one of commands/ and runs it. A command is a file there and a line here."""
 
 import argparse
+import os
 import signal
 import sys
 from types import ModuleType
@@ -34,6 +35,10 @@ def main() -> None:
         sys.exit(f"picoqwen: {err}")
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has left, as `head` does. Python would complain once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -133,7 +133,8 @@ def _report(turn: "Turn") -> None:
     """The end of a turn, and on stderr what it took."""
     print(flush=True)
     if turn.forgotten:
-        print(f"[the context is full: the oldest {turn.forgotten} turns were forgotten]", file=sys.stderr)
+        turns = "turn was" if turn.forgotten == 1 else f"{turn.forgotten} turns were"
+        print(f"[the context is full: the oldest {turns} forgotten]", file=sys.stderr)
     if turn.reason == "length":
         print("[the context is full: the answer ends here]", file=sys.stderr)
     rate = turn.tokens / turn.seconds if turn.seconds > 0 else 0.0

@@ -23,6 +23,7 @@ from picoqwen_core.quants.formats import FORMATS
 from tests.factories import write_tiny_gguf
 from tests.hf import write_hf_folder
 from tests.oracles.shapes import Shape
+from tests.qwen3_rs import write_qwen3_rs
 from tests.repository import ROOT
 from tests.vocabulary import tiny_metadata
 
@@ -180,6 +181,18 @@ def test_a_model_in_parts_becomes_one_file(tmp_path: Path) -> None:
     told = quantize(first, tmp_path / "m-00002-of-00002.gguf", "--to", "q8_0")
     assert told.returncode == 1
     assert "write to another file" in told.stderr
+
+
+@pytest.mark.parametrize("group", [16, 32, 64])
+def test_a_qwen3_rs_checkpoint_becomes_a_file_with_its_values(tmp_path: Path, group: int) -> None:
+    # More rows than are converted at once.
+    shape = Shape("rs", 5, 64, 1, 4, 2, 32, 64, 40_000, False, (9,))
+    kept = write_qwen3_rs(tmp_path / "m.bin", shape, group_size=group)
+    convert(tmp_path / "m.bin", tmp_path / "out.gguf", Recipe(FORMATS["F32"]))
+    out = open_gguf(tmp_path / "out.gguf")
+    loss = 1e-3 if group < 32 else 0  # those are read as F16
+    for name, values in kept.items():
+        np.testing.assert_allclose(out.tensor(name).dequantized(), values, rtol=loss, atol=loss / 100)
 
 
 @pytest.mark.parametrize(
