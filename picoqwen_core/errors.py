@@ -19,7 +19,8 @@ PicoQwenError
 │   └── DiskFull             there is no room on the disk
 ├── ForbiddenError           what was asked for is not allowed here
 └── BusyError                the queue is full; try again later
-    └── RateLimited          too many requests of one caller
+    ├── RateLimited          too many requests of one caller
+    └── TooManyConnections   there are as many connections as there may be
 """
 
 from http import HTTPStatus
@@ -160,6 +161,13 @@ class RateLimited(BusyError):
     """One caller asks more often than it may."""
 
     code = "rate_limited"
+
+
+class TooManyConnections(BusyError):
+    """There are as many connections as there may be."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "too_many_connections"
 
 
 def shown(value: Any) -> str:

@@ -14,6 +14,7 @@ from picoqwen_core.installed import model_file
 from picoqwen_core.messages import (
     ChatDelta,
     ChatRequest,
+    EngineStatus,
     GenerateRequest,
     InstalledModel,
     Primed,
@@ -180,6 +181,10 @@ class LocalProvider:
         with self._use():
             await self._until_ready()
             return await self._client.prime(request)
+
+    async def status(self, time_limit: float) -> EngineStatus:
+        """What the worker counts. Raises EngineUnavailable, or TimeoutError."""
+        return await self._client.status(time_limit)
 
     @contextmanager
     def _use(self) -> Iterator[None]:

@@ -61,6 +61,8 @@ class ModelPool:
         self.folder = folder
         self.limits = limits or PoolLimits()
         self.evictions = 0
+        # Steps of degradation taken for want of memory; 0 is none.
+        self.level = 0
         self._make = make
         self._fixed = {found.id: found for found in map(model_file, (*residents, *others))}
         self._residents = tuple(model_file(path).id for path in residents)

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from picoqwen_core.server.completion import ChunkWriter, collected
+from picoqwen_core.server.metrics import measured
 from picoqwen_core.server.patience import patient
 from picoqwen_core.server.schemas import chat_request, read_body
 from picoqwen_core.server.sse import stream
@@ -15,7 +16,7 @@ async def chat(request: web.Request) -> web.StreamResponse:
     body = await read_body(request)
     parsed = chat_request(body)
     provider, model = state.router.choose(parsed.model)
-    deltas = patient(provider.chat(parsed), state.settings)
+    deltas = measured(patient(provider.chat(parsed), state.settings), state, model)
     if not body.get("stream"):
         return web.json_response(await collected(deltas, model))
     include_usage = bool((body.get("stream_options") or {}).get("include_usage"))

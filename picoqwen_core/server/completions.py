@@ -12,6 +12,7 @@ from picoqwen_core.errors import RequestError
 from picoqwen_core.messages import ChatDelta, Usage
 from picoqwen_core.server.completion import usage_json
 from picoqwen_core.server.fields import shown
+from picoqwen_core.server.metrics import measured
 from picoqwen_core.server.patience import patient
 from picoqwen_core.server.schemas import generate_request, read_body
 from picoqwen_core.server.sse import stream
@@ -33,7 +34,7 @@ async def completions(request: web.Request) -> web.StreamResponse:
         raise RequestError("echo and suffix are not supported")
     parsed = generate_request({"max_tokens": _DEFAULT_TOKENS, **body, "prompt": prompt})
     provider, model = state.router.choose(parsed.model)
-    deltas = patient(provider.generate(parsed), state.settings)
+    deltas = measured(patient(provider.generate(parsed), state.settings), state, model)
     head: dict[str, Any] = {"id": f"cmpl-{uuid.uuid4().hex[:24]}", "object": "text_completion"}
     head |= {"created": int(time.time()), "model": model}
     if not body.get("stream"):

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from picoqwen_core.messages import ChatDelta, Usage
 from picoqwen_core.server.completion import usage_json
+from picoqwen_core.server.metrics import measured
 from picoqwen_core.server.patience import patient
 from picoqwen_core.server.schemas import generate_request, read_body
 from picoqwen_core.server.sse import stream
@@ -20,7 +21,7 @@ async def generate(request: web.Request) -> web.StreamResponse:
     body = await read_body(request)
     parsed = generate_request(body)
     provider, model = state.router.choose(parsed.model)
-    deltas = patient(provider.generate(parsed), state.settings)
+    deltas = measured(patient(provider.generate(parsed), state.settings), state, model)
     if body.get("stream"):
         return await stream(request, deltas, _chunks, [])
     return web.json_response(await _collected(deltas, model))

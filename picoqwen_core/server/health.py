@@ -13,17 +13,21 @@ from picoqwen_core.server.state import State, state_of
 
 async def health(request: web.Request) -> web.Response:
     """200 while the server can recover by itself; `status` is "ok", "starting" or "degraded"."""
-    state = state_of(request)
-    return web.json_response(
-        {
-            "status": _status(state),
-            "version": __version__,
-            "uptime_s": round(time.monotonic() - state.started, 1),
-            "models": [model.id for model in state.router.models if model.loaded],
-            "api_rss_mb": resident_mb(),
-            "engines": [_engine(provider) for provider in state.router.providers],
-        }
-    )
+    return web.json_response(health_json(state_of(request)))
+
+
+def health_json(state: State) -> dict[str, Any]:
+    """The body of the answer."""
+    pool = state.router.pool
+    return {
+        "status": _status(state),
+        "version": __version__,
+        "uptime_s": round(time.monotonic() - state.started, 1),
+        "models": [model.id for model in state.router.models if model.loaded],
+        "api_rss_mb": resident_mb(),
+        "memory_level": pool.level if pool is not None else 0,
+        "engines": [_engine(provider) for provider in state.router.providers],
+    }
 
 
 def _status(state: State) -> str:

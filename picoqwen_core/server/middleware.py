@@ -1,6 +1,5 @@
 """What happens around every request: an id, the key, errors as JSON, one line in the log."""
 
-import hmac
 import logging
 import re
 import time
@@ -9,12 +8,17 @@ import uuid
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from picoqwen_core.errors import AuthError, BusyError, EngineUnavailable, PicoQwenError, RequestError
+from picoqwen_core.errors import (
+    AuthError,
+    BusyError,
+    EngineUnavailable,
+    InsufficientMemory,
+    PicoQwenError,
+    RequestError,
+)
 from picoqwen_core.server.state import state_of
 
 _LOGGER = logging.getLogger(__name__)
-# Health must answer a watchdog that has no key; it tells nothing about the home.
-_OPEN_PATHS = frozenset({"/api/v1/health"})
 _REQUEST_ID = re.compile(r"[\w.-]{1,64}")
 _CLIENT_LEFT = 499
 _AIOHTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
@@ -47,7 +51,10 @@ async def access_log(request: web.Request, handler: Handler) -> web.StreamRespon
         status = response.status
     finally:
         took = (time.perf_counter() - start) * 1000
-        _LOGGER.info("%s %s %s %d %.0f ms", request_id, request.method, request.path, status, took)
+        caller = request.get("caller", "-")
+        _LOGGER.info("%s %s %s %d %.0f ms %s", request_id, request.method, request.path, status, took, caller)
+        resource = request.match_info.route.resource
+        state_of(request).metrics.request(resource.canonical if resource else "other", status)
     if not response.prepared:
         response.headers["X-Request-Id"] = request_id
     return response
@@ -77,7 +84,7 @@ def _answer(
 
 
 def _headers(error: PicoQwenError) -> dict[str, str]:
-    if isinstance(error, EngineUnavailable | BusyError):
+    if isinstance(error, EngineUnavailable | InsufficientMemory | BusyError):
         return {"Retry-After": str(RETRY_SECONDS)}
     return {"WWW-Authenticate": "Bearer"} if isinstance(error, AuthError) else {}
 
@@ -91,16 +98,3 @@ def _from_aiohttp(request: web.Request, error: web.HTTPException) -> web.Respons
     )
     headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
     return _answer(request, body, error.status, headers)
-
-
-@web.middleware
-async def authentication(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Ask for the bearer key, if there is one."""
-    key = state_of(request).settings.api_key
-    if key is not None and request.path not in _OPEN_PATHS:
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        # Header bytes that are not UTF-8 arrive as surrogates.
-        same = hmac.compare_digest(given.strip().encode(errors="surrogateescape"), key.encode())
-        if scheme.lower() != "bearer" or not same:
-            raise AuthError("the API key is missing or wrong; send it as 'Authorization: Bearer KEY'")
-    return await handler(request)

@@ -22,6 +22,7 @@ from picoqwen_core.providers.local import LocalProvider
 from picoqwen_core.providers.provider import Provider
 from picoqwen_core.server.downloads import downloads_of
 from picoqwen_core.server.fields import boolean, nullable, shown, string, validated
+from picoqwen_core.server.metrics import measured
 from picoqwen_core.server.ndjson import stream_lines
 from picoqwen_core.server.patience import patient
 from picoqwen_core.server.schemas import chat_request, generate_request, read_body
@@ -101,7 +102,8 @@ async def chat(request: web.Request) -> web.StreamResponse:
     _keep_alive(provider, body.get("keep_alive"))
     if loading:
         return web.json_response(await _loaded(provider, body["model"], {"message": _message(ChatDelta())}))
-    deltas = patient(provider.chat(parsed), state_of(request).settings)
+    state = state_of(request)
+    deltas = measured(patient(provider.chat(parsed), state.settings), state, name)
     return await _answer(request, body, _Lines(body.get("model") or name, "message"), deltas)
 
 
@@ -123,7 +125,7 @@ async def generate(request: web.Request) -> web.StreamResponse:
         turns = [*system, {"role": "user", "content": prompt}]
         deltas = provider.chat(chat_request(_chat_body({**body, "messages": turns, "tools": None})))
     lines = _Lines(body.get("model") or name, "response")
-    return await _answer(request, body, lines, patient(deltas, state.settings))
+    return await _answer(request, body, lines, measured(patient(deltas, state.settings), state, name))
 
 
 async def pull(request: web.Request) -> web.StreamResponse:

@@ -14,6 +14,7 @@ from picoqwen_core.errors import ConfigError
 from picoqwen_core.memory import settle
 from picoqwen_core.providers.provider import Provider
 from picoqwen_core.server.app import make_server
+from picoqwen_core.server.connections import Connections, Site
 from picoqwen_core.server.state import STATE
 
 _LOGGER = logging.getLogger(__name__)
@@ -49,16 +50,16 @@ async def listening(app: web.Application, settings: Settings) -> AsyncIterator[s
     )
     await runner.setup()
     try:
-        await _listen(runner, settings)
+        await _listen(runner, settings, app[STATE].connections)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         yield f"http://{host}:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
 
 
-async def _listen(runner: web.AppRunner, settings: Settings) -> None:
+async def _listen(runner: web.AppRunner, settings: Settings, connections: Connections) -> None:
     try:
-        await web.TCPSite(runner, settings.host, settings.port).start()
+        await Site(runner, settings.host, settings.port, connections).start()
     except OSError as err:
         if err.errno == errno.EADDRINUSE:
             raise ConfigError(

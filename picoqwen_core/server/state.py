@@ -8,16 +8,27 @@ from aiohttp import web
 from picoqwen_core.config import Settings
 from picoqwen_core.hub.downloads import Downloads
 from picoqwen_core.router import Router
+from picoqwen_core.server.buckets import TokenBuckets
+from picoqwen_core.server.connections import Connections
+from picoqwen_core.server.counters import Metrics
+from picoqwen_core.server.watchers import Watchers
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class State:
-    """Built once, in app.py."""
+    """Built once, in app.py; only the settings are replaced, when they are read again."""
 
     settings: Settings
     router: Router
     downloads: Downloads | None = None
+    metrics: Metrics = field(default_factory=Metrics)
+    events: Watchers = field(default_factory=Watchers)
+    buckets: TokenBuckets = field(default_factory=TokenBuckets)
+    connections: Connections = field(init=False)
     started: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.connections = Connections(lambda: self.settings.max_connections)
 
 
 STATE: web.AppKey[State] = web.AppKey("state", State)

@@ -1,0 +1,100 @@
+"""Who may ask, and how often: bearer keys, a token bucket for each caller, and pages of other origins."""
+
+import hashlib
+import hmac
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from picoqwen_core.config import Settings
+from picoqwen_core.errors import AuthError, RateLimited, TooManyConnections
+from picoqwen_core.server.state import state_of
+
+# Health must answer a watchdog that has no key; it tells nothing about the home.
+OPEN_PATHS = frozenset({"/api/v1/health"})
+CALLER = "caller"
+_CORS_METHODS = "GET, POST, DELETE, OPTIONS"
+_CORS_HEADERS = "Authorization, Content-Type, X-Request-Id"
+
+
+@web.middleware
+async def authentication(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Ask for a bearer key, if there is one; the caller is then known by the key's name."""
+    settings = state_of(request).settings
+    if request.path in OPEN_PATHS or not (settings.api_key or settings.api_keys):
+        request[CALLER] = request.remote or "unknown"
+        return await handler(request)
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    name = _name_of(given.strip(), settings) if scheme.lower() == "bearer" else None
+    if name is None:
+        raise AuthError("the API key is missing or wrong; send it as 'Authorization: Bearer KEY'")
+    request[CALLER] = name
+    return await handler(request)
+
+
+def _name_of(given: str, settings: Settings) -> str | None:
+    """The name of a key; every key is compared, whichever fits, so that time tells nothing."""
+    # Header bytes that are not UTF-8 arrive as surrogates.
+    raw = given.encode(errors="surrogateescape")
+    found = None
+    if settings.api_key is not None and hmac.compare_digest(raw, settings.api_key.encode()):
+        found = "key"
+    digest = hashlib.sha256(raw).hexdigest()
+    for entry in settings.api_keys:
+        name, _, wanted = entry.partition(":")
+        if hmac.compare_digest(digest, wanted):
+            found = name
+    return found
+
+
+@web.middleware
+async def rate_limit(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse a caller who asks more often than the settings allow."""
+    state = state_of(request)
+    per_minute = state.settings.rate_limit
+    if per_minute and request.path not in OPEN_PATHS:
+        wait = state.buckets.wait(request[CALLER], per_minute)
+        if wait > 0:
+            raise RateLimited(f"more than {per_minute} requests a minute; try again in {wait:.1f} s")
+    return await handler(request)
+
+
+@web.middleware
+async def preflight(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer a browser that asks whether a page may send a request; by default none may."""
+    asks = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+    if not asks or not _may_read(request):
+        return await handler(request)
+    headers = {
+        "Access-Control-Allow-Methods": _CORS_METHODS,
+        "Access-Control-Allow-Headers": _CORS_HEADERS,
+        "Access-Control-Max-Age": "600",
+    }
+    return web.Response(status=204, headers=headers)
+
+
+async def allow_origin(request: web.Request, response: web.StreamResponse) -> None:
+    """Let pages of the allowed origins read an answer, errors and streams included."""
+    if _may_read(request):
+        response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
+        response.headers["Vary"] = "Origin"
+
+
+def _may_read(request: web.Request) -> bool:
+    allowed = state_of(request).settings.allowed_origins
+    origin = request.headers.get("Origin")
+    return origin is not None and ("*" in allowed or origin in allowed)
+
+
+@web.middleware
+async def crowd(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse what comes over a connection beyond max_connections, health aside."""
+    connections = state_of(request).connections
+    connections.begin(request.protocol)
+    try:
+        if request.path not in OPEN_PATHS and connections.is_beyond(request.protocol):
+            limit = state_of(request).settings.max_connections
+            raise TooManyConnections(f"there are {limit} connections already; try again later")
+        return await handler(request)
+    finally:
+        connections.end(request.protocol)

@@ -1,0 +1,40 @@
+"""What the server counts; how it is told stands in metrics.py."""
+
+from collections import Counter
+
+from picoqwen_core.messages import ChatDelta
+
+# Seconds to the first piece of an answer.
+BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+
+class Metrics:
+    """What has happened since the start."""
+
+    def __init__(self) -> None:
+        self.requests: Counter[tuple[str, str]] = Counter()
+        self.tokens: Counter[str] = Counter()
+        self.first_token: Counter[float] = Counter()
+        self.first_token_sum = 0.0
+        self.answers = 0
+        self.tokens_per_second = 0.0
+
+    def request(self, path: str, status: int) -> None:
+        """A request was answered."""
+        self.requests[path, str(status)] += 1
+
+    def begun(self, seconds: float) -> None:
+        """The first piece of an answer came after so long."""
+        bucket = next((limit for limit in BUCKETS if seconds <= limit), float("inf"))
+        self.first_token[bucket] += 1
+        self.first_token_sum += seconds
+
+    def ended(self, delta: ChatDelta, seconds: float) -> None:
+        """An answer ended, so long after its first piece."""
+        self.answers += 1
+        if delta.usage is not None:
+            self.tokens["prompt"] += delta.usage.prompt_tokens
+            self.tokens["completion"] += delta.usage.completion_tokens
+            self.tokens["cached"] += delta.usage.cached_tokens
+            if seconds > 0 and delta.usage.completion_tokens > 1:
+                self.tokens_per_second = (delta.usage.completion_tokens - 1) / seconds

@@ -1,0 +1,51 @@
+"""Every path of the server and what answers it; each resource has a file of its own."""
+
+from aiohttp import web
+
+from picoqwen_core.server import (
+    chat,
+    completions,
+    downloads,
+    events,
+    generate,
+    health,
+    metrics,
+    models,
+    ollama,
+    prime,
+    score,
+    status,
+)
+
+ROUTES = [
+    web.post("/api/v1/chat", chat.chat),
+    web.post("/api/v1/generate", generate.generate),
+    web.post("/api/v1/score", score.score),
+    web.post("/api/v1/prime", prime.prime),
+    web.get("/api/v1/models", models.models),
+    web.post("/api/v1/models/{id}/load", models.load),
+    web.post("/api/v1/models/{id}/unload", models.unload),
+    web.delete("/api/v1/models/{id}", models.delete),
+    web.get("/api/v1/catalog", downloads.catalog),
+    web.get("/api/v1/downloads", downloads.jobs),
+    web.post("/api/v1/downloads", downloads.begin),
+    web.get("/api/v1/downloads/{id}", downloads.job),
+    web.get("/api/v1/downloads/{id}/events", downloads.events),
+    web.delete("/api/v1/downloads/{id}", downloads.cancel),
+    web.get("/api/v1/health", health.health),
+    web.get("/api/v1/status", status.status),
+    web.get("/api/v1/events", events.events),
+    web.get("/metrics", metrics.metrics),
+    web.post("/v1/chat/completions", chat.chat),
+    web.post("/v1/completions", completions.completions),
+    web.get("/v1/models", models.openai_models),
+    web.get("/v1/models/{id}", models.openai_model),
+    web.get("/api/version", ollama.version),
+    web.get("/api/tags", ollama.tags),
+    web.get("/api/ps", ollama.ps),
+    web.post("/api/show", ollama.show),
+    web.post("/api/chat", ollama.chat),
+    web.post("/api/generate", ollama.generate),
+    web.post("/api/pull", ollama.pull),
+    web.delete("/api/delete", ollama.delete),
+]
