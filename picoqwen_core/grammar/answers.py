@@ -1,5 +1,6 @@
 """What a request says about the form of its answer, as a constraint; everything is checked before a token."""
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Literal
 
@@ -14,7 +15,10 @@ from picoqwen_core.tokenizer import Tokenizer
 
 
 class AnswerConstraints:
-    """Makes the constraints of one model's answers; not safe to share between threads."""
+    """Makes the constraints of one model's answers.
+
+    One thread at a time may ask for one; what it gets may live on another thread.
+    """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         """Nothing is built before the first request that needs it."""
@@ -53,21 +57,7 @@ class AnswerConstraints:
         )
         return ChatConstraint(shape, self._tags)
 
-    def _calls(self, request: ChatRequest, tools: tuple[ToolSpec, ...]) -> "_Calls":
+    def _calls(self, request: ChatRequest, tools: tuple[ToolSpec, ...]) -> Callable[[], Constraint]:
+        """What makes the constraint of each call; compiled now, so that a call begins at once."""
         home = request.home if request.home_names_only else None
-        calls = _Calls(self._grammars, tools, call_grammar(tools, home, self._tags.lark(CALL_END)))
-        # Compiled and checked now, and kept, so that a call begins at once.
-        calls()
-        return calls
-
-
-class _Calls:
-    """Makes a fresh constraint for each call of an answer."""
-
-    def __init__(self, grammars: Grammars, tools: tuple[ToolSpec, ...], grammar: str) -> None:
-        self._grammars = grammars
-        self._tools = tools
-        self._grammar = grammar
-
-    def __call__(self) -> Constraint:
-        return self._grammars.lark(self._grammar, fields_of(self._tools))
+        return self._grammars.lark(call_grammar(tools, home, self._tags.lark(CALL_END)), fields_of(tools))

@@ -2,7 +2,7 @@
 
 import json
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -78,13 +78,21 @@ class Grammars:
         with blaming({field: schema}):
             return self._made(grammar, field)
 
-    def lark(self, text: str, schemas: Mapping[str, Any]) -> MatcherConstraint:
-        """Texts of a Lark grammar of ours. schemas: what it was made of, by field, for messages."""
+    def lark(self, text: str, schemas: Mapping[str, Any]) -> Callable[[], MatcherConstraint]:
+        """What makes constraints on texts of a Lark grammar of ours, on any thread.
+
+        schemas: what it was made of, by field, for messages. Raises SchemaError.
+        """
         with blaming(schemas):
-            return self._made(llguidance.LLMatcher.grammar_from_lark(text), " ".join(schemas))
+            matcher = self._matcher(llguidance.LLMatcher.grammar_from_lark(text), " ".join(schemas))
+        return lambda: MatcherConstraint(matcher.deep_copy(), self.tokenizer.vocab_size)
 
     def _made(self, grammar: str, field: str) -> MatcherConstraint:
-        """A constraint at its start, from the kept one if there is one. GrammarError where nothing fits."""
+        """A constraint at its start."""
+        return MatcherConstraint(self._matcher(grammar, field).deep_copy(), self.tokenizer.vocab_size)
+
+    def _matcher(self, grammar: str, field: str) -> llguidance.LLMatcher:
+        """The matcher to copy, which is kept. GrammarError where nothing fits."""
         matcher = self._kept.get(grammar)
         if matcher is None:
             matcher = self._compiled(grammar, field)
@@ -92,7 +100,7 @@ class Grammars:
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(grammar)
-        return MatcherConstraint(matcher.deep_copy(), self.tokenizer.vocab_size)
+        return matcher
 
     def _compiled(self, grammar: str, field: str) -> llguidance.LLMatcher:
         limits = llguidance.LLParserLimits(verbose_errors=False)

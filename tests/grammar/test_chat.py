@@ -58,7 +58,10 @@ def test_a_tool_an_argument_or_a_form_that_does_not_exist_cannot_be_called(fits,
 
 
 def test_the_json_of_a_call_cannot_be_printed_as_text(fits, tokenizer, answers):
-    """A tag spelled in ordinary letters would reach the user, or be taken for a call that nobody checked."""
+    """Users of peers are read the JSON of a tool call aloud, and nothing happens.
+
+    A tag spelled in ordinary letters would be such text, or be taken for a call that nobody checked.
+    """
     constraint = answers.of_chat(ChatRequest(ASKED, tools=(ON,)), thought_open=False)
     for token in tokenizer.encode("Well, <tool_call", special=False):
         assert allows(constraint, token)
@@ -68,6 +71,7 @@ def test_the_json_of_a_call_cannot_be_printed_as_text(fits, tokenizer, answers):
 
 
 def test_success_is_not_claimed_before_the_tool_has_answered(fits):
+    """Peers' assistants say "done" beside a call that fails, or say it and do nothing."""
     assert not fits(CALL_ON + "\nDone, the lamp is on.")
     assert not fits(CALL_ON + " ")
 
@@ -89,6 +93,15 @@ def test_a_named_tool_is_the_only_one_and_comes_once(fits):
     assert fits(CALL_OFF, tool_choice="off")
     assert not fits(CALL_ON, tool_choice="off")
     assert not fits(f"{CALL_OFF}\n{CALL_OFF}", tool_choice="off")
+
+
+def test_a_call_is_made_after_other_requests_have_come_and_gone(answers, tokenizer):
+    """The constraint of a call is made on the engine's thread, while others are compiled on theirs."""
+    constraint = answers.of_chat(ChatRequest(ASKED, tools=(ON,)), thought_open=False)
+    for number in range(40):
+        other = ToolSpec(f"tool_{number}")
+        answers.of_chat(ChatRequest(ASKED, tools=(other,)), thought_open=False)
+    assert follow(constraint, tokenizer, CALL_ON)
 
 
 def test_with_none_the_model_must_not_call(fits):

@@ -186,6 +186,7 @@ def _call(arguments: str) -> dict:
 async def test_tools_that_must_not_be_called_stay_in_the_prompt_so_that_its_prefix_is_found_again(
     serve, http
 ):
+    """Any change at the beginning of a prompt makes peers read all of it again."""
     provider = FakeProvider(END)
     url = await serve(provider)
     tools = [{"type": "function", "function": {"name": "t"}}]

@@ -1,0 +1,38 @@
+"""Peers speak a model's thoughts aloud; here they are never part of what is said or called."""
+
+import json
+
+import pytest
+
+from picoqwen_core.messages import ResponseFormat, ToolSpec
+from tests.engine.test_loaded import answer, joined, loaded
+
+THOUGHT = 'The <tool_call> {"room": "attic"} will do.'
+ROOM = ResponseFormat(
+    "json", schema={"type": "object", "properties": {"room": {"enum": ["hall"]}}, "required": ["room"]}
+)
+
+
+@pytest.mark.parametrize("opened", [False, True])
+def test_a_formatted_answer_holds_no_thought(opened):
+    begun = "" if opened else "<think>\n"
+    template = "<|im_start|>assistant\n" + ("<think>\n" if opened else "")
+    deltas = answer(
+        loaded(f'{begun}{THOUGHT}\n</think>\n\n{{"room": "hall"}}', template=template), response_format=ROOM
+    )
+    assert joined(deltas)[0] == THOUGHT
+    assert json.loads(joined(deltas)[1]) == {"room": "hall"}
+
+
+def test_a_call_after_a_thought_comes_alone():
+    tool = ToolSpec("light_on", parameters={"properties": {"room": {"enum": ["hall"]}}})
+    call = '<tool_call>\n{"name": "light_on", "arguments": {"room": "hall"}}\n</tool_call>'
+    deltas = answer(
+        loaded(f"<think>\n{THOUGHT}\n</think>\n\n{call}"),
+        tools=(tool,),
+        tool_choice="required",
+        parallel_tool_calls=False,
+    )
+    assert joined(deltas) == (THOUGHT, "")
+    (made,) = [delta.tool_call for delta in deltas if delta.tool_call]
+    assert (made.name, made.arguments) == ("light_on", {"room": "hall"})
