@@ -41,7 +41,7 @@ class Tags:
     @cached_property
     def all_but_stops(self) -> NDArray[np.int32]:
         """The mask of every id that does not end the answer."""
-        return self.mask(set(range(self._tokenizer.vocab_size)) - self._tokenizer.stop_ids)
+        return self.mask_without(self._tokenizer.stop_ids)
 
     @cached_property
     def after_call(self) -> NDArray[np.int32]:
@@ -55,23 +55,38 @@ class Tags:
         bits[list(ids)] = 1
         return np.packbits(bits, bitorder="little").view(np.int32)
 
+    def mask_without(self, ids: Iterable[int]) -> NDArray[np.int32]:
+        """The mask of all ids but these."""
+        bits = np.zeros((self._tokenizer.vocab_size + 31) // 32 * 32, np.uint8)
+        bits[: self._tokenizer.vocab_size] = 1
+        bits[list(ids)] = 0
+        return np.packbits(bits, bitorder="little").view(np.int32)
+
     def words(self, written: int, *, calls: bool) -> NDArray[np.int32]:
         """The mask of words where the first `written` bytes of <tool_call> stand already.
 
         Where the tag is a token of its own, plain text must not spell it out; where it is not, the text must
-        stop right behind it. calls: whether the tag may come at all. Found once for each case.
+        stop right behind it. calls: whether the tag may come at all.
         """
         if (written, calls) not in self._words:
-            self._words[written, calls] = self.mask(
-                token for token in range(self._tokenizer.vocab_size) if self._fits(token, written, calls)
+            wrong = {token for token, text in self._suspects if not self._fits(text, written, calls)}
+            call = self._ids[CALL]
+            self._words[written, calls] = self.mask_without(
+                wrong if calls or call is None else {*wrong, call}
             )
         return self._words[written, calls]
 
-    def _fits(self, token: int, written: int, calls: bool) -> bool:
+    @cached_property
+    def _suspects(self) -> list[tuple[int, bytes]]:
+        """Plain tokens that could complete the tag; found once: a fifth of a second for Qwen."""
+        tag = CALL.encode()
+        ends = tuple(tag[place:] for place in range(len(tag)))
+        plain = set(range(self._tokenizer.vocab_size)) - self._tokenizer.added_ids
+        spelled = ((token, self.spelled(token)) for token in sorted(plain))
+        return [(token, text) for token, text in spelled if text.startswith(ends) or tag in text]
+
+    def _fits(self, text: bytes, written: int, calls: bool) -> bool:
         tag, rest = CALL.encode(), CALL.encode()[written:]
-        if token == self._ids[CALL]:
-            return calls
-        spelling = self.spelled(token)
-        if calls and self._ids[CALL] is None and spelling == rest:
+        if calls and self._ids[CALL] is None and text == rest:
             return True
-        return not spelling.startswith(rest) and tag not in spelling
+        return not text.startswith(rest) and tag not in text
