@@ -12,8 +12,8 @@ from picoqwen_core.errors import RequestError, SchemaError
 from picoqwen_core.grammar.compiler import json_text
 from picoqwen_core.messages import HomeArea, HomeContext, HomeEntity, HomeFloor, ToolSpec
 
-# Home Assistant's own tools, which may come with the name of their API before two underscores.
-_ASSIST_PREFIX = "Hass"
+# How the names of Home Assistant's own tools begin, after the name of their API and two underscores.
+_ASSIST = ("Hass", "GetLiveContext", "search_media", "play_media")
 # Their `name` is what a timer is called, which is new.
 _NAMES_NEW_THINGS = "Timer"
 
@@ -67,9 +67,10 @@ def _parameters(tool: ToolSpec, home: HomeContext | None) -> dict[str, Any]:
     ):
         schema.setdefault("properties", {})
     name = tool.name.rpartition("__")[2]
-    if home is None or not name.startswith(_ASSIST_PREFIX) or not isinstance(schema.get("properties"), dict):
+    if home is None or not name.startswith(_ASSIST) or not isinstance(schema.get("properties"), dict):
         return schema
     known = home_names(home)
+    known |= {f"player_{key}": words for key, words in known.items()}
     if _NAMES_NEW_THINGS in name:
         del known["name"]
     properties = {

@@ -64,6 +64,13 @@ def test_a_room_that_the_home_does_not_have_cannot_be_named_so_nothing_happens_e
     assert not takes(tool("HassTurnOn"), '{"area": "Kitchen"}', bare)
 
 
+def test_players_and_filters_are_of_the_home_too(takes):
+    play = tool("media_player__play_media", player_name=STRING, player_area=STRING, media_content_id=STRING)
+    assert takes(play, '{"player_name": "worktop", "player_area": "Kitchen", "media_content_id": "x"}')
+    assert not takes(play, '{"player_area": "Garage"}')
+    assert not takes(tool("homeassistant__GetLiveContext"), '{"area": "Garage"}')
+
+
 def test_tools_of_others_may_mean_something_else_by_name(takes):
     assert takes(tool("play_song"), '{"name": "Bathroom Lamp"}')
 
