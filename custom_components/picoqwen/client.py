@@ -45,10 +45,6 @@ class PicoQwenClient:
         """How the server and its engines are."""
         return await self._json("GET", "api/v1/health", STATE_SECONDS)
 
-    async def status(self) -> dict[str, Any]:
-        """The server's counters. Raises PicoQwenUnsupportedError for an older server."""
-        return await self._json("GET", "api/v1/status", STATE_SECONDS)
-
     async def generate(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Continue a raw text."""
         return await self._json("POST", "api/v1/generate", WORK_SECONDS, body)

@@ -57,6 +57,7 @@ def test_the_service_starts_the_server_with_the_options_as_a_user_of_its_own() -
     assert (SERVICE / "type").read_text() == "longrun\n"
     assert (SERVICE.parent / "user" / "contents.d" / "picoqwen").exists()
     assert "exec s6-setuidgid picoqwen" in run
+    assert run.index("export PICOQWEN_API_KEY") < run.index("exec")
     assert "serve --options /data/options.json" in run
     assert all((SERVICE / name).stat().st_mode & 0o111 for name in ("run", "finish"))
 
