@@ -13,16 +13,23 @@ import argparse
 import sys
 import tempfile
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.kv_cache import answered, built_in_prompts
+from picoqwen_core.loaders.gguf import open_gguf
 from picoqwen_core.model.qwen3 import Qwen3
 from picoqwen_core.quants.formats import FORMATS
+from picoqwen_core.tokenizer import Tokenizer
 from tests.oracles import decisive, llama_cpp, numpy_qwen3
+from training.evaluate import BUILT_IN, MAX_OUTPUT
 
 WINDOW, WINDOWS = 512, 4
+# To the built-in model; of its answers, so many must be the same.
+REQUESTS, SAME_ANSWERS = 200, 0.98
 PROMPTS, PROMPT, CONTINUATION = 8, 24, 64
 # llama-perplexity writes down no logit that is further below the largest.
 DEEPEST = 16
@@ -155,6 +162,18 @@ def _largest_error(exact: Array, computed: Array) -> float:
     return float(np.abs(np.where(likely, computed - exact, 0)).max())
 
 
+def built_in_answers() -> int:
+    """How many of REQUESTS the built-in model answers in llama.cpp with the same tokens."""
+    checkpoint = open_gguf(BUILT_IN)
+    tokenizer = Tokenizer.from_metadata(checkpoint.metadata)
+    model = Qwen3.from_checkpoint(checkpoint, threads=1)
+    prompts = [tokenizer.encode(prompt) for prompt in islice(built_in_prompts(), REQUESTS)]
+    texts = [answered(model, prompt, tokenizer.stop_ids) for prompt in prompts]
+    ours = [text.ids[text.start :].tolist() for text in texts]
+    theirs = llama_cpp.greedy(BUILT_IN, prompts, MAX_OUTPUT, stop=True)
+    return sum(pair[0] == pair[1] for pair in zip(ours, theirs, strict=True))
+
+
 HEADING = (
     "| format | KV cache | perplexity exact | ours | llama.cpp | from exact: ours | llama.cpp "
     "| same top token | same greedy texts | margins where not (at most) |\n"
@@ -194,7 +213,10 @@ def main() -> None:
             for failure in row.failures():
                 failed += 1
                 print(f"{name}, {cache}: {failure}", file=sys.stderr)
-    print(f"{len(cases)} comparisons, {failed} failures")
+    same = built_in_answers()
+    print(f"the built-in model answers {same} of {REQUESTS} requests with the same tokens")
+    failed += same < SAME_ANSWERS * REQUESTS
+    print(f"{len(cases) + 1} comparisons, {failed} failures")
     sys.exit(1 if failed else 0)
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from picoqwen_core.byte_level import TokenType
 from picoqwen_core.loaders.gguf import open_gguf
 from picoqwen_core.model.qwen3 import Qwen3
-from picoqwen_core.tokenizer import TokenType
 from tests.factories import write_tiny_gguf
 from tests.oracles.shapes import Shape
 

@@ -65,8 +65,13 @@ def _read(path: Path) -> Scored:
     return Scored(tokens, log_probs.reshape(windows, -1, vocabulary))
 
 
-def greedy(model: Path, prompts: list[list[int]], count: int, cache: str = "f32") -> list[list[int]]:
-    """The `count` most likely tokens after each prompt, as llama-server writes them."""
+def greedy(
+    model: Path, prompts: list[list[int]], count: int, cache: str = "f32", *, stop: bool = False
+) -> list[list[int]]:
+    """The `count` most likely tokens after each prompt, as llama-server writes them.
+
+    stop: an answer ends with the model's stop token, else that is never chosen.
+    """
     port = _free_port()
     command = [
         *(str(tool("llama-server", avx512=True)), "-m", str(model), "-c", "2048", "-t", "1", "-np", "1"),
@@ -75,7 +80,7 @@ def greedy(model: Path, prompts: list[list[int]], count: int, cache: str = "f32"
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             _wait_for(server, port)
-            return [_complete(port, prompt, count) for prompt in prompts]
+            return [_complete(port, prompt, count, stop=stop) for prompt in prompts]
         finally:
             server.kill()
 
@@ -99,12 +104,12 @@ def _wait_for(server: subprocess.Popen[bytes], port: int) -> None:
     raise SystemExit(f"llama-server did not start within {_START_SECONDS} s")
 
 
-def _complete(port: int, prompt: list[int], count: int) -> list[int]:
+def _complete(port: int, prompt: list[int], count: int, *, stop: bool) -> list[int]:
     wanted: dict[str, Any] = {
         "prompt": prompt,
         "n_predict": count,
         "temperature": 0,
-        "ignore_eos": True,
+        "ignore_eos": not stop,
         "return_tokens": True,
         "cache_prompt": False,
     }
