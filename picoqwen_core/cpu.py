@@ -110,6 +110,6 @@ def _bandwidth(
     name = " ".join(map(str, (info.vendor, info.model, info.board, info.logical_cpus, info.threads)))
     known = stored_bandwidth(folder, name)
     if measure is not None and (known is None or again):
-        known = max(known or 0.0, measure(info.threads, read_memory(root).available))
+        known = max(known or 0.0, float(round(measure(info.threads, read_memory(root).available))))
         store_bandwidth(folder, name, known)
     return known

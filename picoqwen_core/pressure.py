@@ -6,10 +6,9 @@ Read from Linux's own files; each answers None where the kernel or the container
 from dataclasses import dataclass
 from pathlib import Path
 
+from picoqwen_core.machine import limits
+
 _ROOT = Path("/")
-# The container's own group: version 2 first, then version 1.
-_LIMITS = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
-_USED = ("sys/fs/cgroup/memory.current", "sys/fs/cgroup/memory/memory.usage_in_bytes")
 _PSI = ("sys/fs/cgroup/memory.pressure", "proc/pressure/memory")
 
 
@@ -24,36 +23,8 @@ class Memory:
 
 def read_memory(root: Path = _ROOT) -> Memory:
     """What this process may use now: the smaller of the machine and its container. root: for tests."""
-    machine = _meminfo(root)
-    total, available = machine.get("MemTotal", 0), machine.get("MemAvailable", 0)
-    limit = _first_number(root, _LIMITS)
-    if limit is not None and limit < total:
-        used = _first_number(root, _USED) or 0
-        # What the group holds of files can be given back, as MemAvailable counts it.
-        reclaimable = _statistic(root, "inactive_file")
-        total, available = limit, min(available, max(0, limit - used + reclaimable))
-    return Memory(total, available, _stalled(root))
-
-
-def _meminfo(root: Path) -> dict[str, int]:
-    lines = _text(root, "proc/meminfo").splitlines()
-    pairs = (line.split() for line in lines if line.endswith(" kB"))
-    return {name.rstrip(":"): int(value) * 1024 for name, value, _ in pairs}
-
-
-def _first_number(root: Path, names: tuple[str, ...]) -> int | None:
-    for name in names:
-        if (text := _text(root, name).strip()).isdigit():
-            return int(text)
-    return None
-
-
-def _statistic(root: Path, name: str) -> int:
-    for line in _text(root, "sys/fs/cgroup/memory.stat").splitlines():
-        key, _, value = line.partition(" ")
-        if key == name and value.isdigit():
-            return int(value)
-    return 0
+    memory = limits.read_memory(root)
+    return Memory(memory.total, memory.available, _stalled(root))
 
 
 def _stalled(root: Path) -> float | None:

@@ -103,7 +103,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "hub": {"installed", *VOCABULARY},
     "catalog": set(),
     "installed": set(),
-    "pressure": set(),
+    "pressure": {"machine"},
     "errors": set(),
     "messages": set(),
 }

@@ -3,13 +3,15 @@
 import argparse
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from picoqwen_core.config import CPU_TARGETS, forced_kernels, load_settings
-from picoqwen_core.cpu import CpuInfo, detect_cpu
-from picoqwen_core.machine.limits import Memory, read_memory
-from picoqwen_core.recommendation import Recommendation
-from picoqwen_core.strategy import Strategy, kernel_sets, select_strategy
+
+if TYPE_CHECKING:
+    from picoqwen_core.cpu import CpuInfo
+    from picoqwen_core.machine.limits import Memory
+    from picoqwen_core.recommendation import Recommendation
+    from picoqwen_core.strategy import Strategy
 
 HELP = "show the processor, and how the engine would use it"
 _GIGABYTE, _MEGABYTE = 1e9, 1e6
@@ -31,6 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Measure memory where that was not done yet, choose, print."""
+    from picoqwen_core.cpu import detect_cpu  # noqa: PLC0415 - the server is smaller without
+    from picoqwen_core.machine.limits import read_memory  # noqa: PLC0415
+    from picoqwen_core.strategy import kernel_sets, select_strategy  # noqa: PLC0415
+
     flags = {name: getattr(arguments, name) for name in ("cpu_target", "threads", "cache_dir")}
     settings = load_settings(flags=flags)
     cpu, memory = detect_cpu(cache_dir=settings.cache_dir, again=arguments.measure), read_memory()
@@ -38,20 +44,21 @@ def run(arguments: argparse.Namespace) -> None:
         cpu, memory, target=settings.cpu_target, threads=settings.threads, kernels=forced_kernels()
     )
     if arguments.json:
-        print(json.dumps(_as_json(cpu, memory, strategy), indent=2))
+        print(json.dumps(_as_json(cpu, memory, strategy, kernel_sets(cpu)), indent=2))
     else:
-        print("\n".join(f"{name:<18}{value}" for name, value in _rows(cpu, memory, strategy)))
+        rows = _rows(cpu, memory, strategy, kernel_sets(cpu))
+        print("\n".join(f"{name:<18}{value}" for name, value in rows))
 
 
-def _as_json(cpu: CpuInfo, memory: Memory, strategy: Strategy) -> dict[str, Any]:
+def _as_json(cpu: "CpuInfo", memory: "Memory", strategy: "Strategy", able: list[str]) -> dict[str, Any]:
     return {
-        "cpu": asdict(cpu) | {"features": sorted(cpu.features), "kernels": kernel_sets(cpu)},
+        "cpu": asdict(cpu) | {"features": sorted(cpu.features), "kernels": able},
         "memory": asdict(memory),
         "strategy": asdict(strategy),
     }
 
 
-def _rows(cpu: CpuInfo, memory: Memory, strategy: Strategy) -> list[tuple[str, str]]:
+def _rows(cpu: "CpuInfo", memory: "Memory", strategy: "Strategy", able: list[str]) -> list[tuple[str, str]]:
     name = cpu.model if cpu.vendor in cpu.model else f"{cpu.vendor} {cpu.model}"
     little = len(cpu.cores) - len(cpu.big_cores)
     kinds = f" ({len(cpu.big_cores)} big, {little} little)" if little else ""
@@ -70,19 +77,19 @@ def _rows(cpu: CpuInfo, memory: Memory, strategy: Strategy) -> list[tuple[str, s
         ("Memory", _memory(memory)),
         ("Memory speed", "unknown" if bandwidth is None else f"{bandwidth / _GIGABYTE:.1f} GB/s, read"),
         ("Profile", strategy.target),
-        ("Kernels", f"{strategy.kernels} (can run: {', '.join(kernel_sets(cpu))})"),
+        ("Kernels", f"{strategy.kernels} (can run: {', '.join(able)})"),
         ("Threads", f"{strategy.threads}{stays}"),
         ("Prompt chunk", f"{strategy.prefill_chunk} tokens"),
         ("Recommended", _recommended(strategy.recommended)),
     ]
 
 
-def _memory(memory: Memory) -> str:
+def _memory(memory: "Memory") -> str:
     of = "allowed" if memory.limited else "in all"
     return f"{memory.total / _GIGABYTE:.1f} GB {of}, {memory.available / _GIGABYTE:.1f} GB available"
 
 
-def _recommended(choice: Recommendation) -> str:
+def _recommended(choice: "Recommendation") -> str:
     if choice.model is None:
         return "the built-in model: no other fits into this memory"
     return (

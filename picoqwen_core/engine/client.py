@@ -80,6 +80,7 @@ class EngineClient:
         threads: int | None = None,
         cpu_target: str = "auto",
         nice: int = 0,
+        max_memory: int | None = None,
         cache_dir: Path | None = None,
         queue_limit: int | None = None,
         sharing: Sharing = _DEFAULT_SHARING,
@@ -91,16 +92,21 @@ class EngineClient:
 
         context_length: tokens, None for the worker's choice; kv_cache: how keys and values are kept;
         threads: None for the worker's choice; cpu_target: the kind of processor; nice: how far the worker
-        stands back behind other processes; cache_dir: where compiled kernels are kept;
-        queue_limit: requests that may wait beside those in work before BusyError;
-        start_timeout: seconds for loading and compiling; silence_timeout: seconds without a sign of life
-        after which an answer is given up.
+        stands back behind other processes; max_memory: bytes of model and context together, None for what
+        the machine has; cache_dir: where compiled kernels are kept; queue_limit: requests that may wait
+        beside those in work before BusyError; start_timeout: seconds for loading and compiling;
+        silence_timeout: seconds without a sign of life after which an answer is given up.
         """
         self._model_path = model_path
         self._model_id = model_id
         # Taken at the next start.
         self.context_length = context_length
-        self._tuning = {"--kv-cache": kv_cache, "--cpu-target": cpu_target, "--nice": nice}
+        self._tuning = {
+            "--kv-cache": kv_cache,
+            "--cpu-target": cpu_target,
+            "--nice": nice,
+            "--max-memory": max_memory,
+        }
         self._threads = threads
         self._cache_dir = cache_dir
         self._queue_limit = queue_limit

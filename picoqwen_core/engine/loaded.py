@@ -76,7 +76,7 @@ class LoadedModel:
     def load(cls, path: Path, model_id: str, wishes: Wishes = _NO_WISHES) -> Self:
         """Open a model (loaders.open).
 
-        Raises CheckpointError when it cannot be used, EngineUnavailable when no context fits into memory.
+        Raises CheckpointError when it cannot be used, InsufficientMemory when no context fits.
         """
         checkpoint = open_checkpoint(path)
         metadata = checkpoint.metadata

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from picoqwen_core.errors import EngineUnavailable
+from picoqwen_core.errors import InsufficientMemory
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ def fitting_context(wanted: int, weights: int, cache: Callable[[int], int], avai
 
     weights: bytes of the model's file; cache: bytes of keys and values of a context; available: bytes that
     can be had. Weights are read from the file again where they lose their place, so where not even they fit,
-    a quarter of the memory is for the cache. Raises EngineUnavailable where no conversation has room.
+    a quarter of the memory is for the cache. Raises InsufficientMemory where no conversation has room.
     """
     room = max(available - weights, available // 4)
     if cache(wanted) <= room:
@@ -33,7 +33,7 @@ def fitting_context(wanted: int, weights: int, cache: Callable[[int], int], avai
         (each for each in range(wanted // _STEP * _STEP, shortest, -_STEP) if cache(each) <= room), shortest
     )
     if cache(context) > room:
-        raise EngineUnavailable(
+        raise InsufficientMemory(
             f"a context of {context} tokens needs {cache(context) / _MEGABYTE:.0f} MB beside the model's "
             f"{weights / _MEGABYTE:.0f} MB, and {available / _MEGABYTE:.0f} MB of memory are available; "
             "end something else, or take a smaller model or kv_cache int8"

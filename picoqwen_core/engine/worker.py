@@ -187,6 +187,7 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, help="threads to compute with, at most")
     parser.add_argument("--cpu-target", default="auto", help="the kind of processor")
     parser.add_argument("--nice", type=int, default=0, help="how far to stand back behind other processes")
+    parser.add_argument("--max-memory", type=int, help="bytes that this process may take")
     parser.add_argument("--queue", type=int, default=QUEUE_LIMIT, help="requests that may wait")
     parser.add_argument("--sequences", type=int, default=SEQUENCES, help="requests that are answered at once")
     parser.add_argument("--cache-memory", type=int, help="megabytes of keys and values")
@@ -195,6 +196,13 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--draft", type=Path, help="a smaller model that guesses")
     parser.add_argument("--cache-dir", type=Path, help="where compiled kernels are kept")
     return parser.parse_args(arguments)
+
+
+def _memory(most: int | None) -> int | None:
+    """Bytes for the model and its context, None where Linux does not tell and no option does."""
+    memory = read_memory()
+    bounds = [most] if most is not None else []
+    return min([*bounds, memory.available] if memory.total else bounds, default=None)
 
 
 def _load(options: argparse.Namespace) -> "LoadedModel":
@@ -211,7 +219,7 @@ def _load(options: argparse.Namespace) -> "LoadedModel":
         threads=strategy.threads,
         prefill_chunk=strategy.prefill_chunk,
         sequences=options.sequences,
-        memory=read_memory().available,
+        memory=_memory(options.max_memory),
         cache_bytes=options.cache_memory * MEGABYTE if options.cache_memory is not None else None,
         prefixes=(options.cache_dir or cache_folder()) / "prefixes",
         file_bytes=options.cache_file * MEGABYTE,

@@ -22,11 +22,11 @@ _LOWEST, _HIGHEST = 1e8, 1e13
 def measure_bandwidth(threads: int, available: int) -> float:
     """Bytes a second that `threads` threads read together, one address after the other; takes half a second.
 
-    available: bytes of memory that can be had; an eighth is used at most.
+    available: bytes of memory that can be had, 0 if unknown; an eighth is used at most.
     """
     import numpy as np  # noqa: PLC0415 - the API process, which never measures, is smaller without it
 
-    words = min(_BYTES, max(available // 8, 1 << 20)) // 8
+    words = (min(_BYTES, available // 8) or _BYTES) // 8
     parts = np.array_split(np.ones(words, np.int64), threads)
     best, end = math.inf, time.perf_counter() + _SECONDS
     with ThreadPoolExecutor(threads) as pool:

@@ -8,13 +8,11 @@ from pathlib import Path
 from picoqwen_core.machine.topology import online_cpus
 
 _CGROUPS = "sys/fs/cgroup"
-# Version 1 writes "no limit" as the largest number of pages.
-_NO_LIMIT = 1 << 60
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes: what this process and its neighbours may have in all, and what can still be had.
+    """Bytes: what this process and its neighbours may have in all, and what can still be had; 0 if not told.
 
     limited: whether a control group sets the total, rather than the machine's own size.
     """
@@ -40,23 +38,17 @@ def read_cpu_limit(root: Path = Path("/")) -> float | None:
 def read_memory(root: Path = Path("/")) -> Memory:
     """The machine's memory, or what the control groups leave of it."""
     told = _pairs(root / "proc/meminfo", ":")
-    # Without /proc/meminfo (not Linux), the size alone is known.
-    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    total = told["MemTotal"] << 10 if "MemTotal" in told else pages
-    memory = Memory(total, told["MemAvailable"] << 10 if "MemAvailable" in told else total)
+    memory = Memory(told.get("MemTotal", 0) << 10, told.get("MemAvailable", 0) << 10)
     for folder in _folders(root, "memory"):
         limit = _number(folder / "memory.max", folder / "memory.limit_in_bytes")
-        if limit is None or limit >= _NO_LIMIT:
+        # What is no less than the machine has is no limit; version 1 writes a number where there is none.
+        if limit is None or limit >= memory.total:
             continue
         used = _number(folder / "memory.current", folder / "memory.usage_in_bytes") or 0
         cached = _pairs(folder / "memory.stat", " ")
         # Pages of files that were not looked at lately are given up where memory is needed.
         free = limit - used + cached.get("total_inactive_file", cached.get("inactive_file", 0))
-        memory = Memory(
-            min(memory.total, limit),
-            max(0, min(memory.available, free)),
-            memory.limited or limit < memory.total,
-        )
+        memory = Memory(limit, max(0, min(memory.available, free)), limited=True)
     return memory
 
 
@@ -69,7 +61,8 @@ def _folders(root: Path, controller: str) -> Iterator[Path]:
     try:
         lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return
+        # Not told: the mounts' own roots, of either version.
+        lines = [f"1:{controller}:/", "0::/"]
     for line in lines:
         hierarchy, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")

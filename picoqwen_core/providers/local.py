@@ -9,7 +9,13 @@ from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 
 from picoqwen_core.engine.client import RESTART_DELAYS, EngineClient
-from picoqwen_core.errors import CheckpointError, EngineUnavailable, InsufficientMemory, PicoQwenError
+from picoqwen_core.errors import (
+    CheckpointError,
+    ConfigError,
+    EngineUnavailable,
+    InsufficientMemory,
+    PicoQwenError,
+)
 from picoqwen_core.installed import model_file
 from picoqwen_core.messages import (
     ChatDelta,
@@ -204,7 +210,7 @@ class LocalProvider:
         await self._client.stop()
 
     async def _load(self) -> None:
-        """Try until the worker is up; a file that cannot be used will not mend itself."""
+        """Try until the worker is up; a file or an option that cannot be used will not mend itself."""
         for attempt in itertools.count():
             seen = _signature(self.path)
             self._failure = await self._attempt()
@@ -215,7 +221,7 @@ class LocalProvider:
                 case InsufficientMemory():
                     self._refused, self._loading = self._failure, None
                     return
-                case CheckpointError():
+                case CheckpointError() | ConfigError():
                     self._unusable = seen
                     return
             await asyncio.sleep(self._retry_delays[min(attempt, len(self._retry_delays) - 1)])

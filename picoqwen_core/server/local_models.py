@@ -32,6 +32,7 @@ def make_pool(settings: Settings) -> ModelPool:
             threads=settings.threads,
             cpu_target=settings.cpu_target,
             nice=settings.nice,
+            max_memory=settings.max_memory_mb and settings.max_memory_mb * 1_000_000,
             cache_dir=settings.cache_dir,
             sharing=Sharing(
                 sequences=settings.parallel_requests,

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from picoqwen_core.engine.room import fitting_context
-from picoqwen_core.errors import EngineUnavailable
+from picoqwen_core.errors import InsufficientMemory
 
 MB = 1_000_000
 
@@ -41,7 +41,7 @@ def test_a_model_larger_than_memory_still_runs_with_a_warning(heard):
 
 def test_no_room_for_a_conversation_is_an_error_with_the_numbers():
     with pytest.raises(
-        EngineUnavailable, match=r"a context of 512 tokens needs 31 MB .* 50 MB of memory are"
+        InsufficientMemory, match=r"a context of 512 tokens needs 31 MB .* 50 MB of memory are"
     ):
         fitting_context(4096, 640 * MB, per_token, 50 * MB)
 

@@ -162,3 +162,9 @@ def test_this_machine_is_seen_as_the_kernels_see_it(tmp_path: Path):
 def test_lists_of_cpus():
     assert parse_list("0-2,5,8-9\n") == {0, 1, 2, 5, 8, 9}
     assert parse_list("") == frozenset()
+
+
+def test_a_limit_above_what_the_machine_has_is_none(tmp_path: Path):
+    files = trees.n100() | trees.in_container_v1(-1, 100000, 1 << 62)
+    memory = read_memory(trees.write(tmp_path, files))
+    assert (memory.total, memory.limited) == (pytest.approx(16.5e9, abs=1024), False)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from picoqwen_core.errors import CheckpointError, EngineUnavailable
+from picoqwen_core.errors import CheckpointError, ConfigError, EngineUnavailable
 from picoqwen_core.messages import ChatDelta, ChatRequest, GenerateRequest, Message
 from picoqwen_core.providers.local import LocalProvider
 
@@ -120,6 +120,19 @@ async def test_a_damaged_file_is_not_tried_again_and_says_so(provide):
 
     assert client.starts == 1
     assert provider.health.error == "tiny.gguf: no GGUF file"
+
+
+async def test_an_option_that_cannot_be_is_not_tried_again(provide):
+    provider, client = provide(ConfigError("cpu_target is 'raspberry_pi_5', whose kernels cannot run here"))
+    provider.start()
+    async with asyncio.timeout(5):
+        while provider.health.state == "starting":
+            await asyncio.sleep(0.01)
+
+    with pytest.raises(EngineUnavailable, match="cpu_target is"):
+        await said(provider)
+
+    assert client.starts == 1
 
 
 async def test_a_stopped_provider_does_not_start_again(provide):
