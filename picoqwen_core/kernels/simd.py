@@ -6,6 +6,7 @@ Kernels that know only integers and vectors also compile several times faster th
 `vector_ops(lanes)` makes the operations for one width; the dot product itself comes from dot.py.
 """
 
+import platform
 from types import SimpleNamespace
 
 from llvmlite import ir
@@ -324,6 +325,20 @@ def store_i64(builder, at, value):
 def copy_chunk(builder, source, target):
     """16 bytes."""
     store_at(builder, target, load_at(builder, source, ir.VectorType(I8, 16)))
+
+
+@operation(types.void)
+def pause(builder):
+    """Some tens of cycles of doing nothing, in which the other thread of a core gets on."""
+    machine = platform.machine().lower()
+    if machine in ("x86_64", "amd64"):
+        name, arguments = "llvm.x86.sse2.pause", []
+    elif machine in ("aarch64", "arm64"):
+        name, arguments = "llvm.aarch64.isb", [I32(15)]
+    else:
+        return
+    signature = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
+    builder.call(cgutils.get_or_insert_function(builder.module, signature, name), arguments)
 
 
 @operation(types.void, types.int64)
