@@ -1,6 +1,7 @@
 """Grammars of one model, compiled and checked before anything is generated, and kept for the next request."""
 
 import json
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ MAX_TEXT, MAX_NESTING = 100_000, 200
 # Models are trained on what Python's json writes; one way of spacing leaves more that is certain, and no
 # endless white space.
 SPACING = {"item_separator": ", ", "key_separator": ": ", "whitespace_flexible": False}
+_INLINE_SCHEMA = re.compile(r"%json\s*")
 # Words in the compiler's messages that tell the keyword at fault where they do not name it.
 _HINTS = {
     "oneOf": "oneOf",
@@ -61,11 +63,10 @@ class Grammars:
                 f"{wanted.source}: the {wanted.type} has more than {MAX_TEXT} characters, or more than "
                 f"{MAX_NESTING} brackets open at once"
             )
-        read = {
-            "regex": llguidance.LLMatcher.grammar_from_regex,
-            "grammar": llguidance.LLMatcher.grammar_from_lark,
-        }
-        return self._made(read[wanted.type](wanted.text), wanted.source)
+        if wanted.type == "regex":
+            return self._made(llguidance.LLMatcher.grammar_from_regex(wanted.text), wanted.source)
+        text = _checked_schemas(wanted.text, wanted.source)
+        return self._made(llguidance.LLMatcher.grammar_from_lark(text), wanted.source)
 
     def json(self, schema: Any, field: str) -> MatcherConstraint:
         """Values of a JSON schema. SchemaError names the keyword and its path, which begins with `field`."""
@@ -108,8 +109,13 @@ class Grammars:
         if matcher.is_error():
             raise GrammarError(f"{field}: {first_line(matcher.get_error())}")
         trial = matcher.deep_copy()
-        # Where nothing can be written, only the end of the text is left, though the text is not complete.
-        if not trial.is_accepting() and (not any(trial.compute_bitmask()) or trial.is_error()):
+        # As far as the first choice, which is where most of what is wrong shows.
+        trial.consume_tokens(trial.compute_ff_tokens())
+        stuck = not trial.is_accepting() and not any(trial.compute_bitmask())
+        error = first_line(trial.get_error())
+        if "NoExtension" not in error and trial.is_error():
+            raise GrammarError(f"{field}: it is too complex: {error}")
+        if stuck or trial.is_error():
             raise GrammarError(f"{field}: no text fits")
         return matcher
 
@@ -134,6 +140,19 @@ def blaming(schemas: Mapping[str, Any]) -> Iterator[None]:
         ]
         where = f" (at {', '.join(found[:3])})" if found else ""
         raise SchemaError(f"{message}{where}") from err
+
+
+def _checked_schemas(text: str, field: str) -> str:
+    """A caller's Lark grammar whose inline JSON schemas went through the same checks as others."""
+    parts, at = list[str](), 0
+    while (found := _INLINE_SCHEMA.search(text, at)) is not None:
+        parts.append(text[at : found.end()])
+        try:
+            schema, at = json.JSONDecoder().raw_decode(text, found.end())
+        except (ValueError, RecursionError) as err:
+            raise GrammarError(f"{field}: what follows %json is no JSON: {err}") from err
+        parts.append(json_text(schema, f"{field}.%json"))
+    return "".join((*parts, text[at:]))
 
 
 def _nesting(text: str) -> int:

@@ -4,7 +4,7 @@ import llguidance
 import numpy as np
 from numpy.typing import NDArray
 
-from picoqwen_core.errors import EngineError
+from picoqwen_core.errors import EngineError, GrammarError
 
 
 class MatcherConstraint:
@@ -16,7 +16,7 @@ class MatcherConstraint:
         self._mask = np.zeros((vocab_size + 31) // 32, np.int32)
 
     def mask(self) -> NDArray[np.int32]:
-        """See Constraint. EngineError where the grammar has grown too complex for its limits."""
+        """See Constraint. GrammarError where the grammar has grown too complex for its limits."""
         self._matcher.unsafe_compute_mask_ptr(self._mask.ctypes.data, self._mask.nbytes)
         self._check()
         return self._mask
@@ -29,7 +29,6 @@ class MatcherConstraint:
     def accept(self, token: int) -> None:
         """See Constraint."""
         if not self._matcher.consume_token(token):
-            self._check()
             raise EngineError(f"the grammar does not allow token {token}")
 
     def stopped(self) -> bool:
@@ -46,7 +45,7 @@ class MatcherConstraint:
 
     def _check(self) -> None:
         if self._matcher.is_error():
-            raise EngineError(f"the grammar cannot be followed: {first_line(self._matcher.get_error())}")
+            raise GrammarError(f"the grammar cannot be followed: {first_line(self._matcher.get_error())}")
 
 
 def first_line(message: str) -> str:

@@ -46,8 +46,11 @@ def prepared(schema: Any, where: str) -> dict[str, Any]:
     if isinstance(schema, bool):
         schema = {} if schema else {"enum": []}
     _Check(where).node(schema, ())
-    nodes = reachable(schema)
-    if (path := endless(schema)) is not None:
+    try:
+        nodes, path = reachable(schema), endless(schema)
+    except SchemaError as err:
+        raise SchemaError(f"{where}: {err}") from err
+    if path is not None:
         raise SchemaError(f"{_at(where, path)}: '$ref' leads to itself, so no value can ever be complete")
     copy: dict[str, Any] = _copy(schema, (), nodes)
     return copy

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from picoqwen_core.errors import SchemaError
 
@@ -52,7 +53,7 @@ def at(schema: Any, path: Path) -> Any:
 
 def target(reference: str) -> Path:
     """The path of a local reference."""
-    steps = reference.removeprefix("#").split("/")[1:]
+    steps = unquote(reference.removeprefix("#")).split("/")[1:]
     return tuple(step.replace("~1", "/").replace("~0", "~") for step in steps)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from picoqwen_core.errors import EngineError, GrammarError
+from picoqwen_core.errors import EngineError, GrammarError, SchemaError
 from picoqwen_core.grammar.compiler import KEPT, Grammars
 from picoqwen_core.messages import ResponseFormat
 from picoqwen_core.tokenizer import Tokenizer
@@ -61,12 +61,28 @@ def test_every_kind_of_format_constrains(grammars, tokenizer, wanted, fitting, o
         ("grammar", 'a: "b"', "no start rule"),
         ("grammar", "start: nobody", 'unknown name: "nobody"'),
         ("grammar", "start: X\nX: /a/ & ~/a/", "no text fits"),
+        ("regex", "a{100000000}", "it is too complex"),
+        ("grammar", 'start: "a"{1000000000}', "it is too complex"),
+        ("grammar", "start: %json {", "what follows %json is no JSON"),
     ],
 )
 def test_a_wrong_or_impossible_grammar_is_refused_in_one_line(grammars, kind, text, message):
     with pytest.raises(GrammarError, match=f"response_format: .*{message}") as raised:
         grammars.constraint(ResponseFormat(kind, text=text))
     assert "\n" not in str(raised.value)
+
+
+def test_schemas_inside_a_grammar_are_checked_like_others(grammars, tokenizer):
+    fitting = ResponseFormat(
+        "grammar", text='start: "a" %json {"properties": {"x": {}}, "type": "object"} "b"'
+    )
+    assert follow(grammars.constraint(fitting), tokenizer, 'a{"x": 1}b')
+    assert not follow(grammars.constraint(fitting), tokenizer, 'a{"y": 1}b')
+
+    # Unchecked, it would be compiled for minutes.
+    hostile = ResponseFormat("grammar", text='start: %json {"multipleOf": 99999999}')
+    with pytest.raises(SchemaError, match=r"response_format.%json: 'multipleOf' 99999999"):
+        grammars.constraint(hostile)
 
 
 @pytest.mark.parametrize("metadata", [qwen3_metadata, home_metadata])

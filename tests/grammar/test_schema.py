@@ -26,7 +26,7 @@ def tower(levels: int) -> dict:
         ({"$defs": {"a": {"contains": {}}}}, r"f.\$defs.a: 'contains' is not supported"),
         ({"format": "json-pointer"}, "f: 'format' 'json-pointer' is not supported"),
         ({"$ref": "https://example.org/a.json"}, r"f: '\$ref' must be '#' or begin with '#/', got 'https"),
-        ({"$ref": "#/$defs/none"}, r"'\$ref' to '#/\$defs/none' leads nowhere"),
+        ({"$ref": "#/$defs/none"}, r"f: '\$ref' to '#/\$defs/none' leads nowhere"),
         ({"type": "text"}, "f: 'type' must be of null, boolean, .*, got 'text'"),
         ({"properties": []}, "f: 'properties' must be an object"),
         ({"anyOf": {}}, "f: 'anyOf' must be a list"),
@@ -81,6 +81,7 @@ def test_a_schema_whose_values_never_end_is_refused(schema):
     "schema",
     [
         {"type": "object", "properties": {"a": {"$ref": "#"}}},
+        {"$ref": "#/$defs/a%20b~1c", "$defs": {"a b/c": STRING}},
         {"type": "array", "items": {"$ref": "#"}},
         {"anyOf": [{"type": "null"}, {"$ref": "#"}]},
     ],
