@@ -1,13 +1,12 @@
 """Whose turn it is: one pass for all who are answering, then a piece of a prompt, and so on.
 
 Prompts are read one after the other, by priority and then in the order in which they came, in pieces that
-take a fraction of a second. Work in the background waits while there is anything else, and gives its place to
-it. Memory is counted in blocks: a task is taken only when all that it may need fits, beside the others',
+others need not wait long for. Work in the background waits while there is anything else, and gives its place
+to it. Memory is counted in blocks: a task is taken only when all that it may need fits, beside the others',
 under the limit; what is left belongs to the tree of prefixes.
 """
 
 import logging
-import time
 from typing import Any
 
 from picoqwen_core.engine.cache import LanguageModel
@@ -17,8 +16,7 @@ from picoqwen_core.errors import PicoQwenError
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds that a piece of a prompt may take when nobody else is there, and when others wait for it.
-PIECE_SECONDS, SHORT_PIECE_SECONDS = 0.5, 0.2
+# Shorter pieces of a prompt cost more than they save: each pass unpacks all weights.
 _LEAST_PIECE = 32
 
 
@@ -36,7 +34,6 @@ class Scheduler:
         self._sequences = sequences
         self.blocks = max(blocks, -(-context_length // model.block_tokens))
         self._piece = min(piece, model.chunk_tokens)
-        self._speed: float | None = None
         self._waiting: list[Task] = []
         self._active: list[Task] = []
         # Blocks of each active task that are the tree's, and tokens that were read as a prompt.
@@ -135,10 +132,8 @@ class Scheduler:
         is_last = start + piece == len(task.ids)
         try:
             self._make_room()
-            began = time.perf_counter()
             ids = task.ids[start : start + piece]
             logits = self._model.prefill(ids, task.held, logits=is_last and task.needs_logits)
-            self._speed = piece / max(time.perf_counter() - began, 1e-6)
             self.prefilled_tokens += piece
             if self._exact[task] == start and piece >= self._model.exact_prompt_tokens:
                 self._exact[task] = start + piece
@@ -152,12 +147,10 @@ class Scheduler:
         return True
 
     def _piece_of(self, task: Task, rest: int) -> int:
-        """How many tokens to read: so many as take a fraction of a second."""
-        alone = len(self._active) == 1 and task.priority != Priority.BACKGROUND
+        """How many tokens to read: in the background half as many as else, so that it soon gives way."""
         piece = self._piece
-        if self._speed is not None:
-            timed = int(self._speed * (PIECE_SECONDS if alone else SHORT_PIECE_SECONDS))
-            piece = min(piece, max(timed, _LEAST_PIECE))
+        if task.priority == Priority.BACKGROUND:
+            piece = max(piece // 2, min(piece, _LEAST_PIECE))
         least = self._model.exact_prompt_tokens
         if 0 < rest - piece < least <= piece - least:
             # A very short last piece would be computed by other code, which rounds differently.
