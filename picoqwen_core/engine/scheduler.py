@@ -64,7 +64,10 @@ class Scheduler:
         self._waiting.sort(key=lambda task: task.priority)
         while self._waiting:
             task = self._waiting[0]
-            background = [each for each in self._active if each.priority == Priority.BACKGROUND]
+            # An answer that has begun goes on; a prompt can be taken up again where it was left.
+            background = [
+                each for each in self._active if each.priority == Priority.BACKGROUND and each.reading
+            ]
             if task.priority == Priority.BACKGROUND and self._active:
                 return
             for each in background:

@@ -81,6 +81,8 @@ def _single(state: State) -> Iterator[tuple[str, str, str, float]]:
     counted, pool = state.metrics, state.router.pool
     yield "answers_total", "counter", "Answers that came to their end.", counted.answers
     yield "tokens_per_second", "gauge", "Speed of the last answer.", counted.tokens_per_second
+    ratio = counted.tokens["cached"] / max(1, counted.tokens["prompt"])
+    yield "cache_hit_ratio", "gauge", "Share of all prompts' tokens that were not read again.", ratio
     yield "connections", "gauge", "Open connections.", state.connections.count
     yield (
         *("refused_connections_total", "counter", "Connections refused at max_connections."),

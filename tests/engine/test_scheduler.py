@@ -83,6 +83,27 @@ def test_priming_gives_way_to_a_request_at_once_and_goes_on_from_where_it_was(mo
     assert sum(map(len, model.reads)) == 31 + 13
 
 
+def test_an_answer_in_the_background_goes_on_beside_a_request(model):
+    engine = make(model)
+    first, running = begin(engine, [0, 5], 6, priority=Priority.BACKGROUND)
+    _, request = begin(engine, [1, 20], 3)
+    assert [first, *running] == [6, 7, 8, 9, 10, 11]
+    assert list(request) == [24, 26]
+
+
+def test_a_prompt_in_the_background_is_read_once_though_it_gave_way_twice(model):
+    engine = make(model)
+    prime = _submitted(engine, [3, *range(30)], Priority.BACKGROUND)
+    for start in (8, 9):
+        engine.step()
+        request = _submitted(engine, [start, 1], Priority.CHAT)
+        while request.reason is None:
+            engine.step()
+    while prime.reason is None:
+        engine.step()
+    assert sum(map(len, model.reads)) == 31 + 2 + 2
+
+
 def test_a_primed_prompt_is_found_by_the_request(model):
     engine = make(model)
     assert engine.prime([0, *range(5, 17)]) == ("stop", 0)

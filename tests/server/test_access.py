@@ -171,6 +171,7 @@ async def test_metrics_count_requests_tokens_and_time(serve, http):
     assert 'picoqwen_requests_total{path="other",status="404"} 1' in lines
     assert 'picoqwen_tokens_total{kind="prompt"} 7' in lines
     assert 'picoqwen_tokens_total{kind="cached"} 3' in lines
+    assert "picoqwen_cache_hit_ratio 0.4285714286" in lines
     assert "picoqwen_time_to_first_token_seconds_count 1" in lines
     assert 'picoqwen_time_to_first_token_seconds_bucket{le="+Inf"} 1' in lines
     assert "secret" not in text
