@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 from homeassistant.components import conversation
 from homeassistant.components.homeassistant.exposed_entities import async_listen_entity_updates
 from homeassistant.const import CONF_LLM_HASS_API, CONF_PROMPT
-from homeassistant.core import CALLBACK_TYPE, callback
+from homeassistant.core import CALLBACK_TYPE, Context, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import area_registry as ar
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import floor_registry as fr
-from homeassistant.helpers import llm
 from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.start import async_at_started
 from homeassistant.util.event_type import EventType
@@ -117,15 +116,17 @@ class Primer:
         agent, options = self._agent, self._agent.subentry.data
         language = self._language or self._hass.config.language
         chat_log = conversation.ChatLog(self._hass, ulid_now())
+        coming = conversation.ConversationInput(
+            text="",
+            context=Context(),
+            conversation_id=None,
+            device_id=None,
+            satellite_id=None,
+            language=language,
+            agent_id=agent.entity_id,
+        )
         await chat_log.async_provide_llm_data(
-            llm.LLMContext(
-                platform=DOMAIN,
-                context=None,
-                language=language,
-                assistant=conversation.DOMAIN,
-                device_id=None,
-                agent_id=agent.entity_id,
-            ),
+            coming.as_llm_context(DOMAIN),
             options.get(CONF_LLM_HASS_API),
             options.get(CONF_PROMPT),
         )

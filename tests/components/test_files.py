@@ -109,3 +109,9 @@ def test_the_icon_has_the_size_that_home_assistant_shows(name: str, size: int) -
 def test_the_integration_never_imports_the_engine() -> None:
     for path in INTEGRATION.glob("*.py"):
         assert "picoqwen_core" not in path.read_text(), path
+
+
+def test_the_comparison_counts_what_there_is() -> None:
+    table = (ROOT / "docs" / "comparison.md").read_text()
+    assert f"| translated exceptions (texts) | {len(load('translations/en.json')['exceptions'])} |" in table
+    assert f"| languages | {len(LANGUAGES) + 1} |" in table
