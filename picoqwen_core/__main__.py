@@ -7,7 +7,20 @@ import sys
 from types import ModuleType
 
 from picoqwen_core import __version__
-from picoqwen_core.commands import bench, chat, cpu, export, generate, inference, models, quantize, serve
+from picoqwen_core.commands import (
+    bench,
+    chat,
+    config,
+    cpu,
+    export,
+    generate,
+    inference,
+    key,
+    models,
+    quantize,
+    serve,
+    status,
+)
 from picoqwen_core.errors import PicoQwenError
 
 # In the order of --help.
@@ -15,6 +28,9 @@ _COMMANDS: dict[str, ModuleType] = {
     "serve": serve,
     "chat": chat,
     "models": models,
+    "status": status,
+    "config": config,
+    "key": key,
     "generate": generate,
     "bench": bench,
     "cpu": cpu,

@@ -35,6 +35,12 @@ class Server:
             data: list[dict[str, Any]] = json.load(response)["data"]
             return data
 
+    def get(self, path: str) -> dict[str, Any]:
+        """The object that a path answers."""
+        with self._open(path) as response:
+            found: dict[str, Any] = json.load(response)
+            return found
+
     def chat(self, messages: Sequence[dict[str, str]], model: str | None = None) -> Iterator[dict[str, Any]]:
         """The deltas of an answer, in OpenAI's shape. Raises RequestError with what the server says."""
         body = {"messages": list(messages), "model": model, "stream": True}

@@ -6,7 +6,7 @@ import logging
 import sys
 from pathlib import Path
 
-from picoqwen_core.config import CPU_TARGETS, KV_CACHES, LOG_LEVELS, load_settings
+from picoqwen_core.config import CPU_TARGETS, KV_CACHES, LOG_LEVELS, Source, load_with_sources
 
 HELP = "serve a model over HTTP"
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -47,6 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     from picoqwen_core.server.run import serve  # noqa: PLC0415 - aiohttp is not needed for --help
 
     flags = {name: getattr(arguments, name) for name in _SETTINGS}
-    settings = load_settings(config=arguments.config, options=arguments.options, flags=flags)
+    source = Source(arguments.config, arguments.options, flags)
+    settings, _ = load_with_sources(source)
     logging.basicConfig(level=settings.log_level.upper(), format=_LOG_FORMAT, stream=sys.stderr)
-    asyncio.run(serve(settings))
+    asyncio.run(serve(settings, source))

@@ -30,6 +30,9 @@ type EngineState = Literal["starting", "ready", "stopped", "failed"]
 
 # Seconds to wait before each restart in a row; the last one repeats.
 RESTART_DELAYS = (0.1, 1.0, 3.0, 10.0, 30.0)
+# The worker answers these on a thread of its own, so that a long computation is no silence.
+HEARTBEAT_SECONDS = 2.0
+HUNG_SECONDS = 10.0
 # A worker that stayed up this long has earned a fresh count of restarts.
 STABLE_SECONDS = 60.0
 
@@ -87,6 +90,8 @@ class EngineClient:
         start_timeout: float = 300.0,
         silence_timeout: float = 600.0,
         restart_delays: Sequence[float] = RESTART_DELAYS,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+        hung_seconds: float = HUNG_SECONDS,
     ) -> None:
         """Nothing is started yet.
 
@@ -95,7 +100,9 @@ class EngineClient:
         stands back behind other processes; max_memory: bytes of model and context together, None for what
         the machine has; cache_dir: where compiled kernels are kept; queue_limit: requests that may wait
         beside those in work before BusyError; start_timeout: seconds for loading and compiling;
-        silence_timeout: seconds without a sign of life after which an answer is given up.
+        silence_timeout: seconds without a sign of life after which an answer is given up; heartbeat_seconds: how
+        often the worker is asked for a sign of life; hung_seconds: without one for so long, it is killed and
+        started again.
         """
         self._model_path = model_path
         self._model_id = model_id
@@ -114,6 +121,8 @@ class EngineClient:
         self._start_timeout = start_timeout
         self._silence_timeout = silence_timeout
         self._restart_delays = tuple(restart_delays)
+        self._heartbeat_seconds = heartbeat_seconds
+        self._hung_seconds = hung_seconds
         self._connection: WorkerConnection | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self.state: EngineState = "stopped"
@@ -239,12 +248,30 @@ class EngineClient:
         attempt = 0
         while True:
             started = loop.time()
-            await connection.ended()
+            await self._until_ended(connection)
             self.state, self.error = "starting", connection.obituary
             _LOGGER.error("The engine of %s %s; restarting it", self._model_id, connection.obituary)
             await self._drop_connection()
             attempt = 0 if loop.time() - started > STABLE_SECONDS else attempt
             connection, attempt = await self._relaunch(attempt)
+
+    async def _until_ended(self, connection: WorkerConnection) -> None:
+        """Wait for the worker's end, and bring it about where the worker gives no sign of life."""
+        ended = asyncio.ensure_future(connection.ended())
+        try:
+            while not (await asyncio.wait([ended], timeout=self._heartbeat_seconds))[0]:
+                try:
+                    async with asyncio.timeout(self._hung_seconds):
+                        await connection.ask("status")
+                except TimeoutError:
+                    _LOGGER.error(
+                        "The engine of %s has been silent for %g s", self._model_id, self._hung_seconds
+                    )
+                    connection.kill()
+                except EngineUnavailable:
+                    continue
+        finally:
+            ended.cancel()
 
     async def _relaunch(self, attempt: int) -> tuple[WorkerConnection, int]:
         """Try until a worker is ready; returns it and the number of the next attempt."""

@@ -120,6 +120,11 @@ class WorkerConnection:
         if self._reading is not None:
             await asyncio.shield(self._reading)
 
+    def kill(self) -> None:
+        """End the process at once, also one that is stopped."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+
     async def close(self) -> None:
         """End the process: end of stream and SIGTERM, then SIGKILL. Open requests fail."""
         self._fail_open("was stopped")

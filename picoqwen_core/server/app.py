@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from picoqwen_core.config import Settings, models_folder
+from picoqwen_core.config import Settings, Source, models_folder
 from picoqwen_core.hub.downloads import Downloads
 from picoqwen_core.router import Router
 from picoqwen_core.server import access, middleware
@@ -38,7 +38,7 @@ def make_app(state: State) -> web.Application:
     return app
 
 
-def make_server(settings: Settings) -> web.Application:
+def make_server(settings: Settings, source: Source | None = None) -> web.Application:
     """The application with the models of this machine. Raises ConfigError where the model is not there."""
     pool = make_pool(settings)
     jobs = Downloads(
@@ -48,7 +48,7 @@ def make_server(settings: Settings) -> web.Application:
         preferred=settings.default_quantization,
         finished=pool.scan,
     )
-    return make_app(State(settings, Router(pool=pool), jobs))
+    return make_app(State(settings, Router(pool=pool), jobs, source))
 
 
 async def _sweeping(app: web.Application) -> AsyncIterator[None]:

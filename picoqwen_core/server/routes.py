@@ -13,6 +13,7 @@ from picoqwen_core.server import (
     models,
     ollama,
     prime,
+    reload,
     score,
     status,
 )
@@ -33,6 +34,7 @@ ROUTES = [
     web.get("/api/v1/downloads/{id}/events", downloads.events),
     web.delete("/api/v1/downloads/{id}", downloads.cancel),
     web.get("/api/v1/health", health.health),
+    web.post("/api/v1/reload", reload.reload),
     web.get("/api/v1/status", status.status),
     web.get("/api/v1/events", events.events),
     web.get("/metrics", metrics.metrics),

@@ -5,17 +5,19 @@ import errno
 import logging
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from picoqwen_core.config import Settings
-from picoqwen_core.errors import ConfigError
+from picoqwen_core.config import Settings, Source
+from picoqwen_core.errors import ConfigError, PicoQwenError
 from picoqwen_core.memory import settle
 from picoqwen_core.providers.provider import Provider
 from picoqwen_core.server.app import make_server
 from picoqwen_core.server.connections import Connections, Site
-from picoqwen_core.server.state import STATE
+from picoqwen_core.server.notify import notify, reloading, watchdog
+from picoqwen_core.server.reload import read_again, take
+from picoqwen_core.server.state import STATE, State
 
 _LOGGER = logging.getLogger(__name__)
 _READY_POLL_SECONDS = 0.05
@@ -23,20 +25,41 @@ _READY_POLL_SECONDS = 0.05
 _SHUTDOWN_SECONDS = 0.5
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, source: Source | None = None) -> None:
     """Serve until SIGINT or SIGTERM. Raises ConfigError when the model or the address cannot be had."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    app = make_server(settings)
+    app = make_server(settings, source)
+    again = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, again.set)
     async with listening(app, settings) as url:
-        announcing = asyncio.create_task(_announce(app[STATE].router.default, url), name="announce")
+        tasks = [
+            asyncio.create_task(_announce(app[STATE].router.default, url), name="announce"),
+            asyncio.create_task(watchdog(), name="watchdog"),
+            asyncio.create_task(_reloading(app[STATE], again), name="reload"),
+        ]
         settle()
+        notify("READY=1")
         await stop.wait()
-        announcing.cancel()
-        with suppress(asyncio.CancelledError):
-            await announcing
+        notify("STOPPING=1")
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _reloading(state: State, again: asyncio.Event) -> None:
+    """Read the settings at each SIGHUP; what is wrong in them changes nothing."""
+    while True:
+        await again.wait()
+        again.clear()
+        reloading()
+        try:
+            take(state, *await asyncio.to_thread(read_again, state))
+        except PicoQwenError as err:
+            _LOGGER.error("The settings stay as they were: %s", err)
+        notify("READY=1")
 
 
 @asynccontextmanager

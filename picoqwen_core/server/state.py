@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from picoqwen_core.config import Settings
+from picoqwen_core.config import Settings, Source
 from picoqwen_core.hub.downloads import Downloads
 from picoqwen_core.router import Router
 from picoqwen_core.server.buckets import TokenBuckets
@@ -21,6 +21,8 @@ class State:
     settings: Settings
     router: Router
     downloads: Downloads | None = None
+    # Where the settings came from, to read them again.
+    source: Source | None = None
     metrics: Metrics = field(default_factory=Metrics)
     events: Watchers = field(default_factory=Watchers)
     buckets: TokenBuckets = field(default_factory=TokenBuckets)

@@ -55,6 +55,26 @@ async def test_a_killed_worker_fails_its_answers_at_once_and_comes_back(tiny_mod
         assert (await collect(client.chat(HELLO)))[1].finish_reason == "length"
 
 
+async def test_a_worker_that_hangs_is_killed_and_comes_back(tiny_model):
+    options = {"heartbeat_seconds": 0.1, "hung_seconds": 1.0, "restart_delays": (0.1,)}
+    async with started(tiny_model, **options) as client:
+        hung = client.worker_pid
+        async with aclosing(client.generate(ENDLESS)) as stream:
+            await anext(stream)
+            os.kill(hung, signal.SIGSTOP)
+            with pytest.raises(EngineUnavailable, match="signal 9"):
+                await asyncio.wait_for(collect(stream), 60)
+        await until(lambda: client.state == "ready" and client.worker_pid != hung)
+        assert (await collect(client.chat(HELLO)))[1].finish_reason == "length"
+
+
+async def test_a_long_computation_is_no_silence(tiny_model):
+    async with started(tiny_model, heartbeat_seconds=0.01, hung_seconds=20.0) as client:
+        long = GenerateRequest("on and on", sampling=GREEDY, max_tokens=300)
+        assert (await collect(client.generate(long)))[1] is not None
+        assert client.restarts == 0
+
+
 async def test_an_engine_whose_model_vanished_says_failed_and_recovers_when_it_is_back(tiny_model, tmp_path):
     path = tmp_path / "model.gguf"
     path.write_bytes(tiny_model.read_bytes())

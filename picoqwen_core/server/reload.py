@@ -1,0 +1,61 @@
+"""POST /api/v1/reload and SIGHUP: read the settings again without dropping a request.
+
+What concerns callers, limits and models counts at once. What a socket or a running engine was made with
+(address, model, threads, context) needs a restart, and is named.
+"""
+
+import asyncio
+import logging
+from dataclasses import fields
+
+from aiohttp import web
+
+from picoqwen_core.config import Settings, load_with_sources
+from picoqwen_core.errors import ForbiddenError
+from picoqwen_core.server.local_models import pool_limits
+from picoqwen_core.server.state import State, state_of
+
+_LOGGER = logging.getLogger(__name__)
+# Taken at the start only.
+NEEDS_RESTART = frozenset(
+    {
+        *("host", "port", "max_body_bytes", "model", "models_dir", "built_in", "pinned_models"),
+        *(
+            "hub_url",
+            "hub_token",
+            "threads",
+            "cpu_target",
+            "nice",
+            "max_context_length",
+            "kv_cache",
+            "cache_dir",
+        ),
+    }
+)
+
+
+async def reload(request: web.Request) -> web.Response:
+    """Answer {"changed", "needs_restart"}, the names of settings. Raises ConfigError, and nothing changes."""
+    changed = await asyncio.to_thread(read_again, state_of(request))
+    return web.json_response(take(state_of(request), *changed))
+
+
+def read_again(state: State) -> tuple[Settings, list[str]]:
+    """The settings as they are now, and the names of those that differ. Raises ConfigError."""
+    if state.source is None:
+        raise ForbiddenError("this server was not started from settings that can be read again")
+    found, _ = load_with_sources(state.source)
+    names = [each.name for each in fields(Settings)]
+    return found, [name for name in names if getattr(found, name) != getattr(state.settings, name)]
+
+
+def take(state: State, found: Settings, changed: list[str]) -> dict[str, list[str]]:
+    """Let the settings count; what needs a restart keeps its old value until then."""
+    state.settings = found
+    logging.getLogger().setLevel(found.log_level.upper())
+    if state.router.pool is not None:
+        state.router.pool.limits = pool_limits(found)
+    later = [name for name in changed if name in NEEDS_RESTART]
+    now = [name for name in changed if name not in NEEDS_RESTART]
+    _LOGGER.info("Settings read again; changed: %s; after a restart: %s", now or "none", later or "none")
+    return {"changed": now, "needs_restart": later}
