@@ -30,8 +30,7 @@ type EngineState = Literal["starting", "ready", "stopped", "failed"]
 
 # Seconds to wait before each restart in a row; the last one repeats.
 RESTART_DELAYS = (0.1, 1.0, 3.0, 10.0, 30.0)
-# The worker answers these on a thread of its own, so that a long computation is no silence.
-HEARTBEAT_SECONDS = 2.0
+# Asked five times as often, the worker answers on a thread of its own: a long computation is no silence.
 HUNG_SECONDS = 10.0
 # A worker that stayed up this long has earned a fresh count of restarts.
 STABLE_SECONDS = 60.0
@@ -71,7 +70,10 @@ class EngineClient:
 
     `state` is "starting" while a process loads the model, "ready", "failed" when the last attempt to
     start did not succeed (`error` says why; after the first success it is tried again), or "stopped".
+    A worker without a sign of life for `hung_seconds` is killed and started again.
     """
+
+    hung_seconds = HUNG_SECONDS
 
     def __init__(
         self,
@@ -90,8 +92,6 @@ class EngineClient:
         start_timeout: float = 300.0,
         silence_timeout: float = 600.0,
         restart_delays: Sequence[float] = RESTART_DELAYS,
-        heartbeat_seconds: float = HEARTBEAT_SECONDS,
-        hung_seconds: float = HUNG_SECONDS,
     ) -> None:
         """Nothing is started yet.
 
@@ -100,9 +100,7 @@ class EngineClient:
         stands back behind other processes; max_memory: bytes of model and context together, None for what
         the machine has; cache_dir: where compiled kernels are kept; queue_limit: requests that may wait
         beside those in work before BusyError; start_timeout: seconds for loading and compiling;
-        silence_timeout: seconds without a sign of life after which an answer is given up; heartbeat_seconds: how
-        often the worker is asked for a sign of life; hung_seconds: without one for so long, it is killed and
-        started again.
+        silence_timeout: seconds without a sign of life after which an answer is given up.
         """
         self._model_path = model_path
         self._model_id = model_id
@@ -121,8 +119,6 @@ class EngineClient:
         self._start_timeout = start_timeout
         self._silence_timeout = silence_timeout
         self._restart_delays = tuple(restart_delays)
-        self._heartbeat_seconds = heartbeat_seconds
-        self._hung_seconds = hung_seconds
         self._connection: WorkerConnection | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self.state: EngineState = "stopped"
@@ -259,13 +255,13 @@ class EngineClient:
         """Wait for the worker's end, and bring it about where the worker gives no sign of life."""
         ended = asyncio.ensure_future(connection.ended())
         try:
-            while not (await asyncio.wait([ended], timeout=self._heartbeat_seconds))[0]:
+            while not (await asyncio.wait([ended], timeout=self.hung_seconds / 5))[0]:
                 try:
-                    async with asyncio.timeout(self._hung_seconds):
+                    async with asyncio.timeout(self.hung_seconds):
                         await connection.ask("status")
                 except TimeoutError:
                     _LOGGER.error(
-                        "The engine of %s has been silent for %g s", self._model_id, self._hung_seconds
+                        "The engine of %s has been silent for %g s", self._model_id, self.hung_seconds
                     )
                     connection.kill()
                 except EngineUnavailable:

@@ -56,8 +56,8 @@ async def test_a_killed_worker_fails_its_answers_at_once_and_comes_back(tiny_mod
 
 
 async def test_a_worker_that_hangs_is_killed_and_comes_back(tiny_model):
-    options = {"heartbeat_seconds": 0.1, "hung_seconds": 1.0, "restart_delays": (0.1,)}
-    async with started(tiny_model, **options) as client:
+    async with started(tiny_model, restart_delays=(0.1,)) as client:
+        client.hung_seconds = 1.0
         hung = client.worker_pid
         async with aclosing(client.generate(ENDLESS)) as stream:
             await anext(stream)
@@ -69,7 +69,8 @@ async def test_a_worker_that_hangs_is_killed_and_comes_back(tiny_model):
 
 
 async def test_a_long_computation_is_no_silence(tiny_model):
-    async with started(tiny_model, heartbeat_seconds=0.01, hung_seconds=20.0) as client:
+    async with started(tiny_model) as client:
+        client.hung_seconds = 20.0
         long = GenerateRequest("on and on", sampling=GREEDY, max_tokens=300)
         assert (await collect(client.generate(long)))[1] is not None
         assert client.restarts == 0
