@@ -7,8 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +26,13 @@ CHUNK = 256
 def main() -> None:
     """Run one of the measurements below."""
     name, *arguments = sys.argv[1:]
-    measurements: dict[str, Callable[..., dict[str, float]]] = {
+    measurements: dict[str, Callable[..., dict[str, Any]]] = {
         "speed": speed,
         "long": long_context,
         "batch": batch,
         "compile": compile_all,
         "bandwidth": bandwidth,
+        "isa": isa,
     }
     print(json.dumps(measurements[name](*arguments)))
 
@@ -95,17 +95,17 @@ def compile_all(processes: str) -> dict[str, float]:
 
 
 def bandwidth(threads: str) -> dict[str, float]:
-    """Bytes a second that threads read one after the other from memory: the sum of 800 MB of integers."""
-    count = int(threads)
-    data = np.ones(100_000_000, np.int64)
-    parts = np.array_split(data, count)
-    best = 0.0
-    with ThreadPoolExecutor(count) as pool:
-        for _ in range(4):
-            start = time.perf_counter()
-            list(pool.map(np.sum, parts))
-            best = max(best, data.nbytes / (time.perf_counter() - start))
-    return {"bytes_per_s": best}
+    """Bytes a second that threads read together from memory."""
+    from picoqwen_core.bench import read_speed  # noqa: PLC0415 - chooses the instructions
+
+    return {"bytes_per_s": read_speed(int(threads))}
+
+
+def isa() -> dict[str, str]:
+    """The instruction set that kernels are compiled for."""
+    from picoqwen_core.kernels.isa import ISA  # noqa: PLC0415 - chooses the instructions
+
+    return {"isa": ISA.name}
 
 
 def _open(model_path: str, threads: str) -> tuple["Qwen3", NDArray[np.int32]]:

@@ -17,19 +17,29 @@ _OPTIONS = (
     *("-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DBUILD_SHARED_LIBS=OFF", "-DLLAMA_CURL=OFF"),
     *("-DLLAMA_BUILD_TESTS=OFF", "-DLLAMA_BUILD_UI=OFF", "-DLLAMA_OPENSSL=OFF"),
 )
-_NATIVE = ("-DGGML_NATIVE=ON",)
-_AVX2 = (
+_PORTABLE = (
     *("-DGGML_NATIVE=OFF", "-DGGML_SSE42=ON", "-DGGML_AVX=ON", "-DGGML_AVX2=ON", "-DGGML_FMA=ON"),
     *("-DGGML_F16C=ON", "-DGGML_BMI2=ON", "-DGGML_AVX512=OFF"),
 )
+_SSE = tuple(f"-DGGML_{name}=OFF" for name in ("NATIVE", "AVX", "AVX2", "FMA", "F16C", "BMI2", "AVX512"))
+# What llama.cpp is built for where our kernels are those of an instruction set, by our name of it. Against
+# the generic ones it has no vectors wider than SSE4.2's.
+BUILDS = {
+    "avx512_vnni": ("native", ("-DGGML_NATIVE=ON",)),
+    "avx_vnni": ("avx_vnni", (*_PORTABLE, "-DGGML_AVX_VNNI=ON")),
+    "avx2": ("avx2", _PORTABLE),
+    "neon_dotprod": ("native", ("-DGGML_NATIVE=ON",)),
+    "generic": ("generic", (*_SSE, "-DGGML_SSE42=ON")),
+}
 
 
-def tool(name: str, *, avx512: bool) -> Path:
+def tool(name: str, isa: str = "avx512_vnni") -> Path:
     """Path of a llama.cpp program, built first where it is not there yet (minutes).
 
-    avx512: for this very CPU, else for AVX2 only. Raises SystemExit where it cannot be built.
+    isa: a key of BUILDS. Raises SystemExit where it cannot be built.
     """
-    build = _ROOT / ("native" if avx512 else "avx2")
+    folder, chosen = BUILDS[isa]
+    build = _ROOT / folder
     program = build / "bin" / name
     if program.exists():
         return program
@@ -37,7 +47,7 @@ def tool(name: str, *, avx512: bool) -> Path:
         if shutil.which(needed) is None:
             raise SystemExit(f"llama.cpp cannot be built: {needed} is not installed")
     source = _source()
-    options = (*_OPTIONS, *(_NATIVE if avx512 else _AVX2))
+    options = (*_OPTIONS, *chosen)
     print(f"building llama.cpp's {name} (once, some minutes) ...", file=sys.stderr, flush=True)
     for command in (
         ["cmake", "-S", str(source), "-B", str(build), *options],
@@ -67,11 +77,11 @@ def _source() -> Path:
     return source
 
 
-def bench(model: Path, threads: int, *, avx512: bool, prompt: int, tokens: int) -> tuple[float, float]:
+def bench(model: Path, threads: int, isa: str, *, prompt: int, tokens: int) -> tuple[float, float]:
     """llama-bench: tokens a second of a prompt and of decoding at context 0, the best of two runs."""
     done = subprocess.run(
         [
-            *(tool("llama-bench", avx512=avx512), "-m", model, "-t", str(threads), "-o", "json"),
+            *(tool("llama-bench", isa), "-m", model, "-t", str(threads), "-o", "json"),
             *("-p", str(prompt), "-n", str(tokens), "-r", "2"),
         ],
         capture_output=True,

@@ -5,12 +5,15 @@ What a process must set before numba is imported is engine/environment.py's.
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from picoqwen_core.kernels.stream import STRIDE, read_all
 from picoqwen_core.loaders.checkpoint import Checkpoint
+from picoqwen_core.model.buffers import aligned
 from picoqwen_core.model.kv_cache import KVCache
 from picoqwen_core.model.qwen3 import Qwen3
 
@@ -18,6 +21,7 @@ from picoqwen_core.model.qwen3 import Qwen3
 PATIENCE_SECONDS = 60.0
 # A second round finds code and memory warm; where one takes longer than this, it is not worth the wait.
 _ROUND_SECONDS = 20.0
+_READ_SECONDS = 1.0
 # Decoding "at the start" begins behind a few tokens, as every answer does.
 _FIRST_TOKENS = 8
 
@@ -78,6 +82,22 @@ def decode_speed(model: Qwen3, cache: KVCache, ids: NDArray[np.int32], context: 
 def random_ids(model: Qwen3, count: int) -> NDArray[np.int32]:
     """Token ids that take as long as any others."""
     return np.random.default_rng(1).integers(0, model.config.vocab_size, count).astype(np.int32)
+
+
+def read_speed(threads: int, size: int = 256 << 20) -> float:
+    """Bytes a second that threads read together from memory, each `size` bytes front to back."""
+    count = size // STRIDE * STRIDE
+    parts = [aligned((count,), np.uint8) for _ in range(threads)]
+    for part in parts:
+        part[:] = 1  # or the system would map one page of zeros for all of them
+    read_all(parts[0].ctypes.data, STRIDE)
+    best, end = 0.0, time.perf_counter() + _READ_SECONDS
+    with ThreadPoolExecutor(threads) as pool:
+        while best == 0 or time.perf_counter() < end:
+            start = time.perf_counter()
+            list(pool.map(lambda part: read_all(part.ctypes.data, count), parts))
+            best = max(best, threads * count / (time.perf_counter() - start))
+    return best
 
 
 def bytes_per_token(checkpoint: Checkpoint) -> int:

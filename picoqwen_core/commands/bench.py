@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from picoqwen_core.strategy import Strategy
 
 HELP = "measure how fast a model reads and writes"
+# Memory is read to know the limit: more than caches hold, and not more than a small machine can spare.
+_READ_BYTES = 512 << 20
 _GIGABYTE, _MEGABYTE = 1e9, 1e6
 # Inside the processor's caches memory's speed is no limit; shared ones hold less than they say.
 _CACHED_SHARE = 0.5
@@ -61,9 +63,8 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _measured(arguments: argparse.Namespace, strategy: "Strategy", cpu: "CpuInfo") -> dict[str, Any]:
     # Chooses the instructions and the cache folder when it is imported.
-    from picoqwen_core.bench import bytes_per_token, measure_speed  # noqa: PLC0415
+    from picoqwen_core.bench import bytes_per_token, measure_speed, read_speed  # noqa: PLC0415
     from picoqwen_core.loaders.open import open_checkpoint  # noqa: PLC0415
-    from picoqwen_core.machine.bandwidth import measure_bandwidth  # noqa: PLC0415
     from picoqwen_core.machine.limits import read_memory  # noqa: PLC0415
     from picoqwen_core.model.qwen3 import Qwen3  # noqa: PLC0415
 
@@ -72,7 +73,8 @@ def _measured(arguments: argparse.Namespace, strategy: "Strategy", cpu: "CpuInfo
     needed, most = arguments.prompt + arguments.tokens, model.config.context_length
     if needed > most:
         raise ConfigError(f"--prompt and --tokens are {needed} together; the model's context holds {most}")
-    bandwidth = measure_bandwidth(model.threads, read_memory().available)
+    room = min(_READ_BYTES, (read_memory().available or _READ_BYTES) // 8)
+    bandwidth = read_speed(model.threads, room // model.threads)
     speed = measure_speed(model, arguments.prompt, arguments.tokens, strategy.prefill_chunk, _progress)
     model.close()
     read = bytes_per_token(checkpoint)

@@ -38,7 +38,7 @@ def score(model: Path, text: str, window: int, cache: str = "f32") -> Scored:
     text_file, logits = folder / "text", folder / "logits"
     text_file.write_text(text)
     command = [
-        *(str(tool("llama-perplexity", avx512=True)), "-m", str(model), "-f", str(text_file)),
+        *(str(tool("llama-perplexity")), "-m", str(model), "-f", str(text_file)),
         *("-c", str(window), "-b", str(window), "-t", "1", "--no-warmup", "--save-all-logits", str(logits)),
         *_cache_options(cache),
     ]
@@ -74,7 +74,7 @@ def greedy(
     """
     port = _free_port()
     command = [
-        *(str(tool("llama-server", avx512=True)), "-m", str(model), "-c", "2048", "-t", "1", "-np", "1"),
+        *(str(tool("llama-server")), "-m", str(model), "-c", "2048", "-t", "1", "-np", "1"),
         *(*_cache_options(cache), "--host", "127.0.0.1", "--port", str(port)),
     ]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
