@@ -147,7 +147,7 @@ async def _first_token(path: Path) -> float:
 
 
 async def _resident(path: Path) -> int:
-    """MB of the memory of a server and its worker, when a context of 4,096 tokens is full."""
+    """MB of a server and its workers, when a context of 4,096 tokens is full; what they share counts once."""
     with tempfile.TemporaryDirectory() as folder:
         options = ("--model", str(path), "--context", str(_RESIDENT_CONTEXT))
         server = await start_server(find_free(), Path(folder) / "log", *options)
@@ -161,7 +161,8 @@ async def _resident(path: Path) -> int:
                 if response.status != HTTPStatus.OK:
                     raise SystemExit(f"the server answered {response.status}: {await response.text()}")
             parent = psutil.Process(server.process.pid)
-            resident = (process.memory_info().rss for process in (parent, *parent.children(recursive=True)))
+            processes = (parent, *parent.children(recursive=True))
+            resident = (process.memory_full_info().pss for process in processes)
             return int(sum(resident) / MEGABYTE)
         finally:
             await server.stop()
