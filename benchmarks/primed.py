@@ -242,7 +242,7 @@ def _peer(path: Path, *, wanted: bool) -> Iterator[str | None]:
         yield None
         return
     port = _free_port()
-    command = [str(llama_cpp.tool("llama-server", avx512=True)), "-m", str(path), "--port", str(port)]
+    command = [str(llama_cpp.tool("llama-server")), "-m", str(path), "--port", str(port)]
     options = ["-t", str(usable_cores()), "-c", str(CONTEXT), "-np", "1"]
     with _running([*command, *options], f"http://127.0.0.1:{port}/health", dict(os.environ)):
         yield f"http://127.0.0.1:{port}"
