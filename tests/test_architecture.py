@@ -90,7 +90,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "loaders": {"quants", "byte_level", *VOCABULARY},
     "quants": {"kernels", *VOCABULARY},
     "kernels": set(),
-    "bench": {"model", "loaders"},
+    "bench": {"model", "loaders", "kernels"},
     "strategy": {"cpu", "machine", "recommendation", "errors"},
     "recommendation": {"machine"},
     "cpu": {"machine", "folders"},
