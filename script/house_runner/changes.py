@@ -8,8 +8,8 @@ from typing import Any
 
 from .client import Client
 
-# Their state is only the time when they last spoke.
-IGNORED_DOMAINS = {"conversation", "ai_task"}
+# Agents and the entities of their server tell of the conversation, not of the house.
+IGNORED_PLATFORM = "picoqwen"
 MOVING = {"opening", "closing", "locking", "unlocking", "returning"}
 QUIET_SECONDS = 0.15
 SETTLE_SECONDS = 8
@@ -39,6 +39,7 @@ class Watcher:
         self._client = client
         self._events = events
         self._first: dict[str, float] = {}
+        self._ignored: frozenset[str] = frozenset()
         self._before: Mapping[str, dict[str, Any]] = {}
         self._start = 0.0
 
@@ -49,6 +50,10 @@ class Watcher:
 
     async def begin(self) -> float:
         """Remember the house as it is now; the clock starts."""
+        registry = await self._client.call("config/entity_registry/list")
+        self._ignored = frozenset(
+            entity["entity_id"] for entity in registry if entity["platform"] == IGNORED_PLATFORM
+        )
         self._before = await self._client.states()
         while not self._events.empty():
             self._events.get_nowait()
@@ -86,7 +91,7 @@ class Watcher:
         changes = []
         for entity_id, new in after.items():
             old = self._before.get(entity_id)
-            if old is None or entity_id.split(".", 1)[0] in IGNORED_DOMAINS:
+            if old is None or entity_id in self._ignored or entity_id.startswith("conversation."):
                 continue
             attributes = _changed_attributes(old["attributes"], new["attributes"])
             if old["state"] != new["state"] or attributes:
