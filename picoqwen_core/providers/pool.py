@@ -17,6 +17,7 @@ from picoqwen_core.errors import ForbiddenError, InsufficientMemory, ModelInUse,
 from picoqwen_core.installed import ModelFile, files_of, find_models, model_file, pick
 from picoqwen_core.memory import resident_mb
 from picoqwen_core.providers.local import LocalProvider
+from picoqwen_core.providers.shortage import LOAD_NOTHING, UNLOAD_IDLE, Supply, next_level
 
 _LOGGER = logging.getLogger(__name__)
 _MEGABYTE = 1_000_000
@@ -53,10 +54,12 @@ class ModelPool:
         folder: Path | None = None,
         pinned: Iterable[str] = (),
         limits: PoolLimits | None = None,
+        supply: Callable[[], Supply] | None = None,
     ) -> None:
         """make(path, admit=...): a provider that is not started; residents: loaded at the start and never
         unloaded, the first answers requests that name no model; others: further files; folder: where models
-        are installed and deleted; pinned: names of models that are never evicted once loaded.
+        are installed and deleted; pinned: names of models that are never evicted once loaded;
+        supply: tells how much memory there is, for steps when it is short.
         """
         self.folder = folder
         self.limits = limits or PoolLimits()
@@ -64,6 +67,7 @@ class ModelPool:
         # Steps of degradation taken for want of memory; 0 is none.
         self.level = 0
         self._make = make
+        self._supply = supply
         self._fixed = {found.id: found for found in map(model_file, (*residents, *others))}
         self._residents = tuple(model_file(path).id for path in residents)
         self._pinned = frozenset(pinned)
@@ -155,6 +159,8 @@ class ModelPool:
         """
         if self.is_resident(provider):
             return
+        if self.level >= LOAD_NOTHING:
+            raise InsufficientMemory(f"model {provider.model_id!r} is not loaded while memory is short")
         async with self._room:
             while (reason := self._too_much_with(provider)) is not None:
                 victim = self._least_lately_used(provider)
@@ -171,6 +177,17 @@ class ModelPool:
             self.evictions += 1
             await victim.unload()
         return victim
+
+    async def look_at_memory(self) -> None:
+        """Take a step where memory is short, or take one back; models that nobody uses are unloaded first."""
+        if self._supply is None:
+            return
+        level = next_level(self.level, self._supply())
+        if level != self.level:
+            _LOGGER.warning("Memory: step %d of degradation, was %d", level, self.level)
+            self.level = level
+        if self.level >= UNLOAD_IDLE and (victim := await self.evict_idle()) is not None:
+            _LOGGER.warning("Unloaded %s, because memory is short", victim.model_id)
 
     def _too_much_with(self, provider: LocalProvider) -> str | None:
         """What would be exceeded with this model loaded too; None when all fits."""
@@ -197,6 +214,7 @@ class ModelPool:
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
             self.scan()
+            await self.look_at_memory()
             for provider in self.loaded:
                 limit = self.limits.keep_alive if provider.keep_alive is None else provider.keep_alive
                 unused = time.monotonic() - provider.last_used

@@ -35,6 +35,8 @@ def _status(state: State) -> str:
     every = [provider.health for provider in state.router.providers]
     if any(each.state != "ready" and each.error is not None for each in every):
         return "degraded"
+    if state.router.pool is not None and state.router.pool.level:
+        return "degraded"
     default = state.router.default.health.state
     return {"ready": "ok", "starting": "starting"}.get(default, "degraded")
 

@@ -9,6 +9,7 @@ from picoqwen_core.installed import model_file
 from picoqwen_core.pressure import read_memory
 from picoqwen_core.providers.local import LocalProvider
 from picoqwen_core.providers.pool import ModelPool, PoolLimits
+from picoqwen_core.providers.shortage import Supply
 
 # The rest is for the system, Home Assistant and this process.
 _SHARE_OF_MEMORY = 0.75
@@ -54,7 +55,13 @@ def make_pool(settings: Settings) -> ModelPool:
         folder=models_folder(settings),
         pinned=settings.pinned_models,
         limits=pool_limits(settings),
+        supply=_supply,
     )
+
+
+def _supply() -> Supply:
+    memory = read_memory()
+    return Supply(memory.total, memory.available, memory.stalled)
 
 
 def pool_limits(settings: Settings) -> PoolLimits:

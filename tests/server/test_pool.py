@@ -17,6 +17,7 @@ from picoqwen_core.errors import (
 from picoqwen_core.messages import ChatDelta, GenerateRequest
 from picoqwen_core.providers.local import LocalProvider
 from picoqwen_core.providers.pool import WORKER_BYTES, ModelPool, PoolLimits
+from picoqwen_core.providers.shortage import Supply, next_level
 from picoqwen_core.router import Router
 
 ASK = GenerateRequest("once")
@@ -200,6 +201,45 @@ async def test_another_context_length_loads_the_model_again(pool_of):
 
     assert pool.clients["a"].context_length == 512
     assert pool.find("a").is_available()
+
+
+async def test_when_memory_is_short_idle_models_go_and_none_is_loaded_until_there_is_enough(pool_of):
+    supply = [Supply(100, 50)]
+    pool = pool_of("a", "b", supply=lambda: supply[0])
+    await ask(pool, "a")
+    await pool.look_at_memory()
+    assert (pool.level, loaded(pool)) == (0, ["home", "a"])
+
+    supply[0] = Supply(100, 3)
+    await pool.look_at_memory()
+    assert (pool.level, loaded(pool)) == (1, ["home"])
+    await pool.look_at_memory()
+    with pytest.raises(InsufficientMemory, match="'b' is not loaded while memory is short"):
+        await ask(pool, "b")
+    assert await ask(pool, "home") == "ab"
+
+    supply[0] = Supply(100, 50)
+    levels = []
+    for _ in range(3):
+        await pool.look_at_memory()
+        levels.append(pool.level)
+    assert levels == [1, 0, 0]
+    assert await ask(pool, "b") == "ab"
+
+
+@pytest.mark.parametrize(
+    ("level", "supply", "after"),
+    [
+        (0, Supply(100, 50, 0.2), 1),
+        (1, Supply(100, 50, 0.07), 1),
+        (1, Supply(100, 8), 1),
+        (2, Supply(100, 1), 2),
+        (2, Supply(0, 0), 0),
+        (0, Supply(100, 13, None), 0),
+    ],
+)
+def test_steps_are_taken_one_by_one_and_do_not_flutter(level, supply, after):
+    assert next_level(level, supply) == after
 
 
 async def test_the_default_answers_where_no_model_is_named(pool_of):
