@@ -144,3 +144,19 @@ async def test_a_reload_leaves_the_same_entities(larger: Larger) -> None:
         while (await larger.house.client.states())[TASK]["state"] == "unavailable":
             await asyncio.sleep(0.1)
     assert set(await larger.entities()) == before
+
+
+async def test_the_servers_are_primed_and_one_that_cannot_hold_the_home_says_so(larger: Larger) -> None:
+    async def prime(entry_id: str) -> None:
+        await larger.house.client.call(
+            "call_service", domain="picoqwen", service="prime", service_data={"config_entry": entry_id}
+        )
+
+    entries = await larger.house.client.call("config_entries/get", domain="picoqwen")
+    (house,) = {entry["entry_id"] for entry in entries} - {larger.entry_id}
+    await prime(house)
+    # A vocabulary of bytes makes the prompt of this house longer than the tiny model's context.
+    with pytest.raises(
+        HouseError, match=r"picoqwen.prime failed: the prompt has \d+ tokens, but the context"
+    ):
+        await prime(larger.entry_id)
