@@ -58,7 +58,13 @@ def prepare(parts: Iterable[str], processes: int) -> None:
         return
     _LOGGER.info("compiling %d kernels for %s, once on this machine ...", len(missing), ISA.name)
     command = [sys.executable, "-m", "picoqwen_core.kernels.prepare"]
-    running = [subprocess.Popen([*command, *share]) for share in _shares(missing, processes) if share]  # noqa: S603
+    running = []
+    for share in filter(None, _shares(missing, processes)):
+        try:
+            running.append(subprocess.Popen([*command, *share]))  # noqa: S603
+        except OSError as err:
+            _LOGGER.warning("kernels cannot be compiled ahead: %s", err)
+            break
     for process in running:
         try:
             process.wait(_TIMEOUT_S)
