@@ -15,10 +15,26 @@ _SHOWN_CHARACTERS = 80
 _JSON_WORDS = {"expected a dictionary": "must be an object", "expected a list": "must be a list"}
 
 
+# What each check lets through, as JSON schema, and what a nullable one wraps; openapi.py puts them together.
+JSON_SCHEMAS: dict[Check, dict[str, Any]] = {}
+NULLABLE: dict[Check, Any] = {}
+
+
+def described(check: Check, **schema: Any) -> Check:
+    """The check, remembered with its JSON schema."""
+    JSON_SCHEMAS[check] = schema
+    return check
+
+
 def nullable(schema: Any) -> Check:
     """The schema, or null; unlike vol.Any it keeps the schema's own complaint."""
     check: Check = schema if isinstance(schema, vol.Schema) else vol.Schema(schema)
-    return lambda value: None if value is None else check(value)
+
+    def or_null(value: Any) -> Any:
+        return None if value is None else check(value)
+
+    NULLABLE[or_null] = schema
+    return or_null
 
 
 def number(low: float, high: float) -> Check:
@@ -29,7 +45,7 @@ def number(low: float, high: float) -> Check:
             raise vol.Invalid(f"must be a number from {low:g} to {high:g}")
         return value
 
-    return check
+    return described(check, type="number", minimum=low, maximum=high)
 
 
 def integer(low: int, high: int) -> Check:
@@ -40,7 +56,7 @@ def integer(low: int, high: int) -> Check:
             raise vol.Invalid(f"must be a whole number from {low} to {high}")
         return value
 
-    return check
+    return described(check, type="integer", minimum=low, maximum=high)
 
 
 def string(value: Any) -> str:
@@ -72,7 +88,7 @@ def one_of(*allowed: Any) -> Check:
             raise vol.Invalid(f"must be {' or '.join(json.dumps(each) for each in allowed)}")
         return value
 
-    return check
+    return described(check, enum=list(allowed))
 
 
 def content(value: Any) -> str:
@@ -108,6 +124,14 @@ def call_arguments(value: Any) -> Mapping[str, Any]:
         except (ValueError, RecursionError) as err:
             raise vol.Invalid("must be a JSON object") from err
     return mapping(value)
+
+
+described(string, type="string")
+described(boolean, type="boolean")
+described(mapping, type="object")
+described(content, type=["string", "null", "array"])
+described(stop_strings, type=["string", "null", "array"])
+described(call_arguments, type=["string", "object"])
 
 
 def unsupported(name: str, *harmless: Any) -> dict[Any, Check]:

@@ -101,7 +101,9 @@ async def chat(request: web.Request) -> web.StreamResponse:
     provider, name = state_of(request).router.choose(parsed.model)
     _keep_alive(provider, body.get("keep_alive"))
     if loading:
-        return web.json_response(await _loaded(provider, body["model"], {"message": _message(ChatDelta())}))
+        return web.json_response(
+            await _loaded(provider, body.get("model") or name, {"message": _message(ChatDelta())})
+        )
     state = state_of(request)
     deltas = measured(patient(provider.chat(parsed), state.settings), state, name)
     return await _answer(request, body, _Lines(body.get("model") or name, "message"), deltas)

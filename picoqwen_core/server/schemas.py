@@ -26,6 +26,7 @@ from picoqwen_core.server.fields import (
     boolean,
     call_arguments,
     content,
+    described,
     integer,
     mapping,
     nullable,
@@ -60,6 +61,7 @@ def _tool_name(value: Any) -> str:
     return value
 
 
+described(_tool_name, type="string", pattern=r"^[\w.:-]{1,128}$")
 _TOOL_CALL = _object(
     {
         vol.Required("function"): _object(
@@ -137,7 +139,7 @@ _COMMON: dict[Any, Any] = {
     **unsupported("logprobs", False),
     **unsupported("logit_bias", {}),
 }
-_CHAT = _object(
+CHAT = _object(
     {
         **_COMMON,
         vol.Required("messages"): vol.All([_MESSAGE], vol.Length(min=1, max=MAX_MESSAGES)),
@@ -151,8 +153,8 @@ _CHAT = _object(
         **unsupported("functions", []),
     }
 )
-_GENERATE = _object({**_COMMON, vol.Required("prompt"): string})
-_SCORE = _object(
+GENERATE = _object({**_COMMON, vol.Required("prompt"): string})
+SCORE = _object(
     {
         **_optional("model", string),
         vol.Required("messages"): vol.All([_MESSAGE], vol.Length(min=1, max=MAX_MESSAGES)),
@@ -187,7 +189,7 @@ async def read_optional_body(request: web.Request) -> dict[str, Any]:
 
 def chat_request(body: dict[str, Any]) -> ChatRequest:
     """A chat request. Raises RequestError naming the field and what is wrong with it."""
-    data = validated(_CHAT, body)
+    data = validated(CHAT, body)
     return ChatRequest(
         messages=tuple(_message(message) for message in data["messages"]),
         model=data["model"],
@@ -207,7 +209,7 @@ def chat_request(body: dict[str, Any]) -> ChatRequest:
 
 def generate_request(body: dict[str, Any]) -> GenerateRequest:
     """A request to continue raw text. Raises RequestError naming the field and what is wrong with it."""
-    data = validated(_GENERATE, body)
+    data = validated(GENERATE, body)
     return GenerateRequest(
         prompt=data["prompt"],
         model=data["model"],
@@ -221,7 +223,7 @@ def generate_request(body: dict[str, Any]) -> GenerateRequest:
 
 def score_request(body: dict[str, Any]) -> ScoreRequest:
     """A request to weigh choices. Raises RequestError naming the field and what is wrong with it."""
-    data = validated(_SCORE, body)
+    data = validated(SCORE, body)
     return ScoreRequest(
         messages=tuple(_message(message) for message in data["messages"]),
         choices=tuple(data["choices"]),

@@ -1,0 +1,129 @@
+"""The OpenAPI 3.1 document of the server, made of its routes and of the schemas that check requests.
+
+GET /api/v1/openapi.json, and GET /api/v1/docs as a page to read.
+"""
+
+import html
+from typing import Any
+
+import voluptuous as vol
+from aiohttp import web
+
+from picoqwen_core import __version__
+from picoqwen_core.server.downloads import DOWNLOAD
+from picoqwen_core.server.fields import JSON_SCHEMAS, NULLABLE
+from picoqwen_core.server.models import LOAD
+from picoqwen_core.server.ollama import NAMED
+from picoqwen_core.server.schemas import CHAT, GENERATE, SCORE
+
+# What each path that takes a body checks it with.
+BODIES: dict[str, Any] = {
+    "/api/v1/chat": CHAT,
+    "/v1/chat/completions": CHAT,
+    "/api/v1/prime": CHAT,
+    "/api/v1/generate": GENERATE,
+    "/v1/completions": GENERATE,
+    "/api/v1/score": SCORE,
+    "/api/v1/models/{id}/load": LOAD,
+    "/api/v1/downloads": DOWNLOAD,
+    "/api/show": NAMED,
+    "/api/pull": NAMED,
+    "/api/delete": NAMED,
+    "/api/chat": {},
+    "/api/generate": {},
+}
+_ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {"error": {"type": ["object", "string"]}},
+}
+# The success of a route where it is not 200.
+_SUCCESS = {("POST", "/api/v1/downloads"): ("200", "202"), ("GET", "/api/v1/events"): ("101",)}
+_TYPES = ("application/json", "text/event-stream", "application/x-ndjson", "text/plain", "text/html")
+
+
+async def document(request: web.Request) -> web.Response:
+    """The OpenAPI document."""
+    return web.json_response(make_document(request.app))
+
+
+async def page(request: web.Request) -> web.Response:
+    """The paths and their fields, to be read."""
+    parts = ["<!doctype html><meta charset=utf-8><title>Pico-Qwen API</title><h1>Pico-Qwen API</h1>"]
+    for path, operations in make_document(request.app)["paths"].items():
+        for method, operation in operations.items():
+            if method == "parameters":
+                continue
+            parts.append(f"<h2><code>{method.upper()} {html.escape(path)}</code></h2>")
+            parts.append(f"<p>{html.escape(operation['summary'])}</p>")
+            body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            fields = body.get("schema", {}).get("properties", {})
+            rows = "".join(f"<li><code>{html.escape(name)}</code></li>" for name in fields)
+            parts.append(f"<ul>{rows}</ul>")
+    return web.Response(text="".join(parts), content_type="text/html")
+
+
+def make_document(app: web.Application) -> dict[str, Any]:
+    """The document of an application's routes."""
+    paths: dict[str, dict[str, Any]] = {}
+    for route in app.router.routes():
+        if route.resource is None or route.method == "HEAD":
+            continue
+        path = route.resource.canonical
+        entry = paths.setdefault(path, {})
+        if "{id}" in path:
+            parameter = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+            entry["parameters"] = [parameter]
+        entry[route.method.lower()] = _operation(route.method, path, route.handler.__doc__ or "")
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Pico-Qwen", "version": __version__},
+        "security": [{}, {"key": []}],
+        "paths": paths,
+        "components": {
+            "schemas": {"Error": _ERROR},
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _operation(method: str, path: str, text: str) -> dict[str, Any]:
+    success = {
+        status: {"description": "Done.", "content": {kind: {} for kind in _TYPES}}
+        for status in _SUCCESS.get((method, path), ("200",))
+    }
+    error = {"$ref": "#/components/schemas/Error"}
+    failure = {"description": "Refused or failed.", "content": {"application/json": {"schema": error}}}
+    operation: dict[str, Any] = {
+        "summary": text.strip().partition("\n")[0],
+        "responses": {**success, "default": failure},
+    }
+    if method != "GET" and path in BODIES:
+        schema = json_schema(BODIES[path])
+        content = {"application/json": {"schema": schema}}
+        operation["requestBody"] = {"required": bool(schema.get("required")), "content": content}
+    return operation
+
+
+def json_schema(schema: Any) -> dict[str, Any]:
+    """The JSON schema of a check; what only our code can tell is left open."""
+    if isinstance(schema, vol.Schema):
+        return json_schema(schema.schema)
+    if isinstance(schema, dict):
+        properties = {str(key.schema): json_schema(check) for key, check in schema.items()}
+        required = [str(key.schema) for key in schema if isinstance(key, vol.Required)]
+        return {"type": "object", "properties": properties, **({"required": required} if required else {})}
+    if isinstance(schema, list):
+        return {"type": "array", "items": json_schema(schema[0])}
+    if isinstance(schema, vol.All):
+        merged: dict[str, Any] = {}
+        for each in schema.validators:
+            merged |= json_schema(each)
+        return merged
+    if isinstance(schema, vol.Length):
+        limits = {"minItems": schema.min, "maxItems": schema.max}
+        return {name: value for name, value in limits.items() if value is not None}
+    if callable(schema) and schema in NULLABLE:
+        inner = json_schema(NULLABLE[schema])
+        return {"anyOf": [inner, {"type": "null"}]} if inner else {}
+    return dict(JSON_SCHEMAS.get(schema, {})) if callable(schema) else {}
