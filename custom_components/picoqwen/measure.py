@@ -1,6 +1,7 @@
 """What an answer took: its times and its tokens, measured where they matter, at this end."""
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -50,13 +51,18 @@ class Meter:
     model: str | None = None
     rounds: int = 0
     finish_reason: str | None = None
-    _started: float = field(default_factory=time.perf_counter)
+    clock: Callable[[], float] = time.perf_counter
+    _started: float = field(init=False)
     _first_ms: float | None = None
     _round_first_ms: float | None = None
     _writing_ms: float = 0.0
     _prompt: int | None = None
     _completion: int | None = None
     _cached: int | None = None
+
+    def __post_init__(self) -> None:
+        """The clock runs from here on."""
+        self._started = self.clock()
 
     def round(self) -> None:
         """Another request is made."""
@@ -68,7 +74,7 @@ class Meter:
         said = any(delta.get(key) for key in ("content", "reasoning_content", "tool_calls"))
         if said and self._round_first_ms is None:
             self._round_first_ms = self._ms()
-            self._first_ms = self._first_ms or self._round_first_ms
+            self._first_ms = self._round_first_ms if self._first_ms is None else self._first_ms
         self.finish_reason = delta.get("finish_reason") or self.finish_reason
         self.model = delta.get("model") or self.model
         usage = delta.get("usage")
@@ -98,7 +104,7 @@ class Meter:
         )
 
     def _ms(self) -> float:
-        return round(1000 * (time.perf_counter() - self._started), 1)
+        return round(1000 * (self.clock() - self._started), 1)
 
 
 def _sum(so_far: int | None, more: Any) -> int | None:
