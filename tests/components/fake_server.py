@@ -78,7 +78,8 @@ class FakeServer:
         app.router.add_post("/api/v1/{name:score|prime}", self._other)
         app.router.add_post("/api/v1/models/{model}/{name:load|unload}", self._other)
         self._server = TestServer(app, host="127.0.0.1", port=self._port or 0)
-        await self._server.start_server()
+        # A request that is still being answered at the end of a test is not waited for.
+        await self._server.start_server(shutdown_timeout=0.5)
         self._port = self._server.port
 
     async def stop(self) -> None:
