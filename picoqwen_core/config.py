@@ -28,6 +28,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "port",
         "api_key",
         "api_keys",
+        "ingress_address",
         "allowed_origins",
         "max_connections",
         "rate_limit",
@@ -80,6 +81,8 @@ class Settings:
     # Asked of every request but health; None asks for nothing. `api_keys` are more of them, each NAME:SHA256.
     api_key: str | None = field(default=None, repr=False)
     api_keys: tuple[str, ...] = field(default=(), repr=False)
+    # Where Home Assistant's ingress comes from; what it hands on needs no key.
+    ingress_address: str | None = None
     # Web pages of these origins may read answers.
     allowed_origins: tuple[str, ...] = ()
     max_connections: int = 100

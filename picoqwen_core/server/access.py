@@ -8,6 +8,7 @@ from aiohttp.typedefs import Handler
 
 from picoqwen_core.config import Settings
 from picoqwen_core.errors import AuthError, RateLimited, TooManyConnections
+from picoqwen_core.server.page import is_public
 from picoqwen_core.server.state import state_of
 
 # Health must answer a watchdog that has no key; it tells nothing about the home.
@@ -21,19 +22,34 @@ _CORS_HEADERS = "Authorization, Content-Type, X-Request-Id"
 async def authentication(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Ask for a bearer key, if there is one; the caller is then known by the key's name."""
     settings = state_of(request).settings
-    if request.path in OPEN_PATHS or not (settings.api_key or settings.api_keys):
-        request[CALLER] = request.remote or "unknown"
+    # The page's form sends the key in a field, so page_form.py looks at it.
+    if is_public(request) or request.path in (*OPEN_PATHS, "/") or is_open_to(request, settings):
+        request[CALLER] = "ingress" if comes_by_ingress(request, settings) else request.remote or "unknown"
         return await handler(request)
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    name = _name_of(given.strip(), settings) if scheme.lower() == "bearer" else None
+    name = key_name(given.strip(), settings) if scheme.lower() == "bearer" else None
     if name is None:
         raise AuthError("the API key is missing or wrong; send it as 'Authorization: Bearer KEY'")
     request[CALLER] = name
     return await handler(request)
 
 
-def _name_of(given: str, settings: Settings) -> str | None:
-    """The name of a key; every key is compared, whichever fits, so that time tells nothing."""
+def is_open_to(request: web.Request, settings: Settings) -> bool:
+    """Whether this caller needs no key: where there is none, and where Home Assistant has asked who it is."""
+    return not (settings.api_key or settings.api_keys) or comes_by_ingress(request, settings)
+
+
+def comes_by_ingress(request: web.Request, settings: Settings) -> bool:
+    """Whether the Supervisor hands on what a person asks who is logged in to Home Assistant.
+
+    The address counts, which nobody else can have; the header alone could be sent by anyone.
+    """
+    is_supervisor = settings.ingress_address is not None and request.remote == settings.ingress_address
+    return is_supervisor and "X-Ingress-Path" in request.headers
+
+
+def key_name(given: str, settings: Settings) -> str | None:
+    """The name of a key, or None; every key is compared, whichever fits, so that time tells nothing."""
     # Header bytes that are not UTF-8 arrive as surrogates.
     raw = given.encode(errors="surrogateescape")
     found = None
@@ -52,7 +68,7 @@ async def rate_limit(request: web.Request, handler: Handler) -> web.StreamRespon
     """Refuse a caller who asks more often than the settings allow."""
     state = state_of(request)
     per_minute = state.settings.rate_limit
-    if per_minute and request.path not in OPEN_PATHS:
+    if per_minute and request.path not in OPEN_PATHS and not is_public(request):
         wait = state.buckets.wait(request[CALLER], per_minute)
         if wait > 0:
             raise RateLimited(f"more than {per_minute} requests a minute; try again in {wait:.1f} s")

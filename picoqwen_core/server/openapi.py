@@ -14,6 +14,7 @@ from picoqwen_core.server.downloads import DOWNLOAD
 from picoqwen_core.server.fields import JSON_SCHEMAS, NULLABLE
 from picoqwen_core.server.models import LOAD
 from picoqwen_core.server.ollama import NAMED
+from picoqwen_core.server.page import ROUTES as PAGE_ROUTES
 from picoqwen_core.server.schemas import CHAT, GENERATE, SCORE
 
 # What each path that takes a body checks it with.
@@ -70,6 +71,8 @@ def make_document(app: web.Application) -> dict[str, Any]:
         if route.resource is None or route.method == "HEAD":
             continue
         path = route.resource.canonical
+        if path in PAGE_ROUTES:
+            continue
         entry = paths.setdefault(path, {})
         if "{id}" in path:
             parameter = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}

@@ -13,6 +13,8 @@ from picoqwen_core.server import (
     models,
     ollama,
     openapi,
+    page,
+    page_form,
     prime,
     reload,
     score,
@@ -20,6 +22,10 @@ from picoqwen_core.server import (
 )
 
 ROUTES = [
+    web.get("/", page.index),
+    web.post("/", page_form.answer),
+    web.get("/ui/{name}", page.file),
+    web.get(page.SERVICE_WORKER, page.service_worker),
     web.post("/api/v1/chat", chat.chat),
     web.post("/api/v1/generate", generate.generate),
     web.post("/api/v1/score", score.score),

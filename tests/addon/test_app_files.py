@@ -62,6 +62,14 @@ def test_the_service_starts_the_server_with_the_options_as_a_user_of_its_own() -
     assert all((SERVICE / name).stat().st_mode & 0o111 for name in ("run", "finish"))
 
 
+def test_the_page_is_reached_by_ingress_from_the_supervisors_address_alone() -> None:
+    run = (SERVICE / "run").read_text()
+
+    assert CONFIG["ingress"] is True
+    assert f"--port {CONFIG['ingress_port']}" in run
+    assert "export PICOQWEN_INGRESS_ADDRESS=172.30.32.2\n" in run
+
+
 def test_the_supervisor_finds_one_app_in_the_repository() -> None:
     tracked = subprocess.run(
         ["git", "ls-files", "*config.yaml", "*config.yml", "*config.json"],

@@ -1,0 +1,144 @@
+// The models: the list the chat chooses from, and the view that loads, unloads, deletes and downloads them.
+
+import { call } from "./api.js";
+import { announce, button, byId, confirmed, element } from "./dom.js";
+import { megabytes, number, t } from "./i18n.js";
+import { errorText } from "./message.js";
+import { saveSettings, settings } from "./store.js";
+
+const MINUTES_TO_LOAD = 15;
+const POLL_MS = 1000;
+let models = [];
+let timer = null;
+
+export const chosenModel = () => models.find(({ id }) => id === settings.model) ?? models[0];
+
+/** Read the list anew and fill the chat's choice with it. Raises ApiError. */
+export async function readModels() {
+  models = (await call("GET", "api/v1/models")).data;
+  if (settings.model && !models.some(({ id }) => id === settings.model)) saveSettings({ model: "" });
+  const options = models.map(({ id, built_in: isOwn }) =>
+    element("option", { value: id, selected: id === chosenModel()?.id }, isOwn ? `${id} (${t("built_in")})` : id));
+  byId("model").replaceChildren(...options);
+  document.dispatchEvent(new CustomEvent("models"));
+}
+
+export async function showModels() {
+  await refresh();
+}
+
+export function hideModels() {
+  clearTimeout(timer);
+}
+
+async function refresh() {
+  clearTimeout(timer);
+  const view = byId("view-models");
+  try {
+    const [catalog, downloads] = await Promise.all([
+      call("GET", "api/v1/catalog"), call("GET", "api/v1/downloads").catch(() => ({ data: [] })), readModels()]);
+    draw(view, catalog, downloads.data);
+    const isBusy = downloads.data.some(isRunning) || models.some(({ state }) => state === "starting");
+    if (isBusy && !view.hidden) timer = setTimeout(refresh, POLL_MS);
+  } catch (error) {
+    view.replaceChildren(problem(error));
+  }
+}
+
+const isRunning = ({ state }) => state === "waiting" || state === "running";
+
+function draw(view, { machine, data: offers }, jobs) {
+  // Whoever is typing or tabbing here is not to lose the place when the list is drawn again.
+  const focused = document.activeElement?.dataset?.focus;
+  const typed = byId("repository")?.value ?? "";
+  view.replaceChildren(
+    element("h2", {}, t("installed")),
+    element("ul", { class: "cards" }, models.map(installedCard)),
+    jobs.length ? element("h2", {}, t("downloads")) : "",
+    element("ul", { class: "cards" }, jobs.map(jobCard)),
+    element("h2", {}, t("catalogue")),
+    element("p", { class: "note" }, t("for_machine", { memory: megabytes(machine.memory_mb), cores: machine.cores })),
+    element("ul", { class: "cards" }, offers.filter(({ installed }) => !installed).map(offerCard)),
+    otherForm(typed));
+  if (focused) view.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
+}
+
+function card(title, badges, facts, actions) {
+  return element("li", {}, element("h3", {}, title, badges), element("p", { class: "note" }, facts.filter(Boolean).join(" · ")),
+    element("div", { class: "acts" }, actions));
+}
+
+const badge = (text, isGood) => element("span", { class: isGood ? "badge good" : "badge" }, text);
+
+function act(key, id, work, attributes = {}) {
+  return button(t(key), (event) => perform(event.target, work), { "data-focus": `${key} ${id}`, "aria-label": `${t(key)}: ${id}`, ...attributes });
+}
+
+async function perform(pressed, work) {
+  pressed.disabled = true;
+  try {
+    await work();
+    await refresh();
+  } catch (error) {
+    pressed.disabled = false;
+    byId("view-models").prepend(problem(error));
+    byId("view-models").scrollTop = 0;
+  }
+}
+
+const problem = (error) => element("p", { class: "error", role: "alert" }, errorText(error));
+
+function installedCard(model) {
+  const { id, state } = model;
+  const path = `api/v1/models/${encodeURIComponent(id)}`;
+  const words = { ready: "loaded", starting: "loading", failed: "broken" };
+  const badges = [badge(t(words[state] ?? "not_loaded"), model.loaded), model.built_in && badge(t("built_in"))];
+  const facts = [megabytes(model.size / 1e6), model.quantization, model.context_length && t("context", { count: number(model.context_length) }),
+    model.memory_mb && t("in_memory", { memory: megabytes(model.memory_mb) }), model.error];
+  const signal = () => AbortSignal.timeout(MINUTES_TO_LOAD * 60_000);
+  const actions = [act("use", id, () => use(id), { class: "main" })];
+  if (!model.loaded) actions.push(act("load", id, () => call("POST", `${path}/load`, {}, { signal: signal() })));
+  else if (!model.built_in) actions.push(act("unload", id, () => call("POST", `${path}/unload`, {})));
+  if (!model.built_in) actions.push(act("delete", id, () => remove(id, path), { class: "bad" }));
+  return card(id, badges, facts, actions);
+}
+
+function use(id) {
+  saveSettings({ model: id });
+  location.hash = "#chat";
+}
+
+async function remove(id, path) {
+  if (await confirmed(t("delete_sure", { name: id }), t("delete"), t("cancel"))) await call("DELETE", path);
+}
+
+function offerCard(offer) {
+  const badges = [offer.recommended && badge(t("recommended"), true), !offer.fits && badge(t("too_large"))];
+  const needs = t("needs", { size: megabytes(offer.size / 1e6), memory: megabytes(offer.memory_mb) });
+  return card(offer.id, badges, [needs], [act("download", offer.id, () => download({ model: offer.id }), { disabled: !offer.fits })]);
+}
+
+async function download(what) {
+  await call("POST", "api/v1/downloads", what);
+  announce(t("state_running"));
+}
+
+function jobCard(job) {
+  const name = job.model ?? job.file ?? job.repository;
+  const bar = element("progress", { max: job.size || 1, value: job.size ? job.received : null, "aria-label": name });
+  const facts = [job.size && t("of", { received: megabytes(job.received / 1e6), size: megabytes(job.size / 1e6) }), job.error?.message];
+  const cancel = act("cancel", job.id, () => call("DELETE", `api/v1/downloads/${encodeURIComponent(job.id)}`));
+  return card(name, badge(t(`state_${job.state}`), job.state === "done"), facts, isRunning(job) ? [bar, cancel] : []);
+}
+
+function otherForm(typed) {
+  const field = element("input", { id: "repository", required: true, value: typed, placeholder: "Qwen/Qwen3-0.6B-GGUF", "data-focus": "repository" });
+  const submit = element("button", {}, t("download"));
+  return element("form", {
+    onsubmit: (event) => {
+      event.preventDefault();
+      const repository = field.value.trim();
+      perform(submit, () => download({ repository })).then(() => { field.value = ""; });
+    },
+  }, element("h2", {}, t("other_model")), element("div", { class: "acts" }, element("label", { class: "sr", for: "repository" }, t("repository")), field, submit));
+}

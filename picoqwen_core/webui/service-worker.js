@@ -1,0 +1,41 @@
+// Keeps the page's own files, so that it opens without the server. The server writes in the version and the names.
+const CACHE = "picoqwen-" + "VERSION";
+const FILES = ["FILES"];
+const SECONDS_TO_WAIT = 4;
+
+self.addEventListener("install", (event) => {
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)).then(() => self.skipWaiting()));
+});
+
+self.addEventListener("activate", (event) => {
+  event.waitUntil(removeOthers().then(() => self.clients.claim()));
+});
+
+self.addEventListener("fetch", (event) => {
+  if (event.request.method === "GET" && isOurs(event.request)) event.respondWith(answer(event.request));
+});
+
+function isOurs(request) {
+  return FILES.some((file) => new URL(file, self.registration.scope).href === request.url.split(/[?#]/)[0]);
+}
+
+// The server first, which answers 304 where nothing is new: files of two versions are never mixed.
+async function answer(request) {
+  try {
+    const response = await fetch(request, { signal: AbortSignal.timeout(SECONDS_TO_WAIT * 1000) });
+    if (response.status < 500) return response;
+  } catch {
+    // Fall through to what was kept.
+  }
+  const kept = await (await caches.open(CACHE)).match(request, { ignoreSearch: true });
+  return kept ?? Response.error();
+}
+
+async function removeOthers() {
+  const scope = self.registration.scope;
+  for (const name of await caches.keys()) {
+    // Pages under other paths of the same origin (another app behind ingress) keep what is theirs.
+    if (!name.startsWith("picoqwen-") || name === CACHE) continue;
+    if (await (await caches.open(name)).match(scope)) await caches.delete(name);
+  }
+}

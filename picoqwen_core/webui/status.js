@@ -1,0 +1,94 @@
+// The status view: what the server and its models do now, with two small plots of the last minutes.
+
+import { call } from "./api.js";
+import { button, byId, element } from "./dom.js";
+import { megabytes, number, t } from "./i18n.js";
+import { errorText } from "./message.js";
+import { isLite } from "./store.js";
+
+const POLL_MS = 2000;
+const MOST_SAMPLES = 90;
+const samples = [];
+let timer = null;
+
+export async function showStatus() {
+  clearTimeout(timer);
+  const view = byId("view-status");
+  try {
+    const [status, health] = await Promise.all([call("GET", "api/v1/status"), call("GET", "api/v1/health")]);
+    sample(status, health);
+    draw(view, status, health);
+  } catch (error) {
+    view.replaceChildren(element("p", { class: "error", role: "alert" }, errorText(error)), refreshButton());
+  }
+  if (!isLite() && !view.hidden) timer = setTimeout(showStatus, POLL_MS);
+}
+
+export function hideStatus() {
+  clearTimeout(timer);
+}
+
+function sample(status, health) {
+  const memory = health.engines.reduce((sum, engine) => sum + (engine.rss_mb ?? 0), health.api_rss_mb);
+  samples.push({ at: performance.now(), memory, written: status.tokens.completion });
+  if (samples.length > MOST_SAMPLES) samples.shift();
+}
+
+const refreshButton = () => button(t("refresh"), showStatus, { "data-focus": "refresh" });
+
+function draw(view, status, health) {
+  const isFocused = document.activeElement?.dataset?.focus === "refresh";
+  const { memory, tokens } = status;
+  view.replaceChildren(
+    element("h2", {}, t(`state_${health.status}`)),
+    facts([
+      ["uptime", duration(status.uptime_s)], ["memory_free", `${megabytes(memory.available_mb)} / ${megabytes(memory.total_mb)}`],
+      ["memory_server", megabytes(status.api_rss_mb)], ["connections", number(status.connections)], ["answers", number(status.answers)],
+      ["tokens_read", number(tokens.prompt)], ["tokens_cached", number(tokens.cached)], ["tokens_written", number(tokens.completion)],
+    ]),
+    ...health.engines.flatMap((engine) => engineBlock(engine, status.engines.find(({ model }) => model === engine.model))),
+    ...(isLite() ? [] : plots()),
+    element("p", { class: "note" }, `Pico-Qwen ${health.version}`), refreshButton());
+  if (isFocused) view.querySelector("[data-focus=refresh]").focus();
+}
+
+function facts(pairs) {
+  return element("dl", { class: "facts" }, pairs.map(([key, value]) => element("div", {}, element("dt", {}, t(key)), element("dd", {}, value))));
+}
+
+function engineBlock(engine, counters) {
+  const words = { ready: "loaded", starting: "loading", failed: "broken" };
+  const pairs = [["memory", engine.rss_mb ? megabytes(engine.rss_mb) : "–"], ["restarts", number(engine.restarts)]];
+  if (counters && !counters.error) {
+    pairs.push(["queue", number(counters.queued)], ["tokens_read", number(counters.prefilled_tokens)],
+      ["tokens_cached", number(counters.cached_tokens)], ["tokens_written", number(counters.decoded_tokens)]);
+  }
+  return [element("h2", {}, engine.model, element("span", { class: engine.state === "ready" ? "badge good" : "badge" }, t(words[engine.state] ?? "not_loaded"))),
+    engine.error ? element("p", { class: "error" }, engine.error) : "", facts(pairs)];
+}
+
+function duration(seconds) {
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60 ? t("minutes", { m: minutes }) : t("hours", { h: Math.floor(minutes / 60), m: minutes % 60 });
+}
+
+function plots() {
+  const rates = samples.slice(1).map(({ at, written }, index) =>
+    Math.max(0, ((written - samples[index].written) * 1000) / (at - samples[index].at)));
+  return [["memory_plot", samples.map(({ memory }) => memory)], ["speed_plot", rates]].flatMap(([key, values]) => plot(t(key), values));
+}
+
+function plot(title, values) {
+  if (values.length < 2) return [];
+  const most = Math.max(...values, 1e-9);
+  const points = values.map((value, index) => `${(index * 100) / (values.length - 1)},${38 - (value / most) * 34}`).join(" ");
+  const make = (tag, attributes) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    return made;
+  };
+  const label = `${title}: ${number(values.at(-1), 1)} (max. ${number(Math.max(...values), 1)})`;
+  const svg = make("svg", { viewBox: "0 0 100 40", preserveAspectRatio: "none", class: "plot", role: "img", "aria-label": label });
+  svg.append(make("polyline", { points }));
+  return [element("p", { class: "note", "aria-hidden": "true" }, label), svg];
+}
