@@ -23,6 +23,7 @@ from picoqwen_core.kernels.simd import (
     operation,
     splat,
     store_at,
+    widened,
 )
 
 LANES = ISA.lanes
@@ -96,7 +97,7 @@ def _shuffled_halves(builder, at, offset, stride):
         inside = byte + 2 <= _LOAD_BYTES
         picked += [byte // 2 if inside else (byte - second + _LOAD_BYTES) // 2] * 4
     chosen = builder.shuffle_vector(low, high, indices(picked))
-    return builder.fpext(builder.bitcast(chosen, ir.VectorType(F16, LANES)), FLOATS)
+    return widened(builder, builder.bitcast(chosen, ir.VectorType(F16, LANES)))
 
 
 def group_numbers(builder, first):
@@ -125,7 +126,7 @@ def few_halves(builder, at, offset, stride):
     for i in range(GROUPS):
         half = load_at(builder, plus(builder, at, offset + i * stride), F16)
         values = builder.insert_element(values, half, I32(i))
-    return builder.fpext(values, ir.VectorType(F32, GROUPS))
+    return widened(builder, values)
 
 
 def every_byte(number):
@@ -158,7 +159,7 @@ def small_integers(builder, packed, signed, factor):
     wide, numbers = ir.VectorType(I32, GROUPS), ir.VectorType(F32, GROUPS)
     whole = builder.sext(packed, wide) if signed else builder.zext(packed, wide)
     halves = splat(builder, load_at(builder, factor, F16), GROUPS)
-    return builder.fmul(builder.sitofp(whole, numbers), builder.fpext(halves, numbers))
+    return builder.fmul(builder.sitofp(whole, numbers), widened(builder, halves))
 
 
 @operation(types.void, types.int64, types.int64)

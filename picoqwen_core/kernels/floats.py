@@ -19,6 +19,7 @@ from picoqwen_core.kernels.simd import (
     store_at,
     store_scalar,
     vector_ops,
+    widened,
 )
 
 _V = vector_ops(LANES)
@@ -45,7 +46,7 @@ def load_numbers(builder, number, at):
     if number is FLOAT32:
         return load_at(builder, at, _FLOATS.llvm)
     if number is FLOAT16:
-        return builder.fpext(load_at(builder, at, ir.VectorType(F16, LANES)), _FLOATS.llvm)
+        return widened(builder, load_at(builder, at, ir.VectorType(F16, LANES)))
     wide = ir.VectorType(I32, LANES)
     bits = builder.zext(load_at(builder, at, ir.VectorType(I16, LANES)), wide)
     return builder.bitcast(builder.shl(bits, ir.Constant(wide, [16] * LANES)), _FLOATS.llvm)

@@ -6,6 +6,7 @@ because Numba's cache does not know about it.
 
 import hashlib
 import os
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +80,8 @@ def cache_folder(name: str, sources: Path) -> Path:
 
 _FEATURES = host_features()
 ISA = select(_FEATURES, os.environ.get("PICOQWEN_ISA"))
+# Whether float16 is converted by an instruction; on x86 it is as old as AVX2, on 64-bit Arm as old as itself.
+CONVERTS_HALVES = _FEATURES.get("f16c", False) or platform.machine() not in ("x86_64", "AMD64")
 if ISA.name == "neon_dotprod" and config.CPU_FEATURES is None:
     # Numba would compile for what LLVM found, where the instruction may be missing.
     config.CPU_FEATURES = ",".join(f"{'+' if has else '-'}{name}" for name, has in _FEATURES.items())

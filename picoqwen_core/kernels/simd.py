@@ -15,6 +15,7 @@ from numba.core import cgutils
 from numba.core.extending import intrinsic, models, register_model
 
 from picoqwen_core.kernels.dot import emit_dot4, emit_small_dot4
+from picoqwen_core.kernels.isa import CONVERTS_HALVES
 
 I8, I16, I32, I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 F16, F32 = ir.HalfType(), ir.FloatType()
@@ -55,6 +56,31 @@ def splat(builder, scalar, lanes):
     undefined = ir.Constant(ir.VectorType(scalar.type, lanes), ir.Undefined)
     first = builder.insert_element(undefined, scalar, I32(0))
     return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(I32, lanes), [0] * lanes))
+
+
+def widened(builder, halves):
+    """float16, one or a vector, as float32."""
+    wide = _like(halves, F32)
+    if CONVERTS_HALVES:
+        return builder.fpext(halves, wide)
+    # LLVM would call a function for each. Exponents are moved to where float32 has them, by shifting and then
+    # multiplying by 2^112, which makes normal numbers of subnormal ones too; infinities become 65,536.
+    whole = _like(halves, I32)
+    bits = builder.zext(builder.bitcast(halves, _like(halves, I16)), whole)
+
+    def constant(kind, value):
+        return ir.Constant(kind, [value] * kind.count if isinstance(kind, ir.VectorType) else value)
+
+    shifted = builder.shl(builder.and_(bits, constant(whole, 0x7FFF)), constant(whole, 13))
+    magnitude = builder.fmul(builder.bitcast(shifted, wide), constant(wide, 2.0**112))
+    sign = builder.shl(builder.and_(bits, constant(whole, 0x8000)), constant(whole, 16))
+    return builder.bitcast(builder.or_(builder.bitcast(magnitude, whole), sign), wide)
+
+
+def _like(value, element):
+    """The type of as many elements as a value has."""
+    vector = isinstance(value.type, ir.VectorType)
+    return ir.VectorType(element, value.type.count) if vector else element
 
 
 def operation(result, *arguments):
@@ -134,13 +160,13 @@ def vector_ops(lanes):
 
     @operation(f32v, address)
     def load_f16(builder, at):
-        return builder.fpext(load_at(builder, at, half_v), f32v.llvm)
+        return widened(builder, load_at(builder, at, half_v))
 
     @operation(f32v, address)
     def broadcast_f16(builder, at):
         """The float16 at an address in every lane."""
         # Converted as a vector: LLVM would build a scalar in a register that another value still needs.
-        return builder.fpext(splat(builder, load_at(builder, at, F16), lanes), f32v.llvm)
+        return widened(builder, splat(builder, load_at(builder, at, F16), lanes))
 
     @operation(f32v, address)
     def load_bf16(builder, at):
@@ -276,7 +302,7 @@ def emit_prefetch(builder, at):
 @operation(types.float32, types.int64)
 def load_half(builder, at):
     """One float16 as float32."""
-    return builder.fpext(load_at(builder, at, F16), F32)
+    return widened(builder, load_at(builder, at, F16))
 
 
 @operation(types.float32, types.int64)

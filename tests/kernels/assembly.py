@@ -32,6 +32,8 @@ _ONLY_AVX512 = (r"%zmm", r"%[xy]mm(?:1[6-9]|2\d|3[01])\b", r"%k[0-7]\b")
 _FLOAT16_ARITHMETIC = (r"\tf(?:ml|mul|add|sub|div|max|min)\w*\tv\d+\.[48]h", r"\tf(?:mul|add|sub|div)\th\d")
 # Where there is no multiply-add, LLVM would call the C library for each lane.
 _CALLED_FMA = r"\bfmaf?\b"
+# Nor must float16 be converted by a call for each.
+_CALLED_HALF = "extendhfsf2"
 _SMALL_STEPS = ("pmullw", _CALLED_FMA)
 PROMISES = {
     ("avx512_vnni", "x86_64"): Promise(
@@ -56,7 +58,7 @@ PROMISES = {
         cpu="x86-64-v2",
         features=(),
         everywhere=(r"\tpmullw\t", r"\tmulps\t", r"\taddps\t"),
-        nowhere=(r"%[yz]mm", r"\tv[a-z]", _CALLED_FMA),
+        nowhere=(r"%[yz]mm", r"\tv[a-z]", _CALLED_FMA, _CALLED_HALF),
     ),
     ("neon_dotprod", "aarch64"): Promise(
         cpu="cortex-a76",

@@ -1,6 +1,7 @@
 """The kernels of every instruction set that this machine has, and how one is chosen."""
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,25 @@ def test_kernels_equal_their_twins(isa: str) -> None:
         command, env=environment, capture_output=True, text=True, timeout=110, check=False
     )
     assert result.stdout.strip() == f"OK {isa}", result.stderr[-2000:]
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="an older CPU of the same family")
+def test_kernels_for_a_cpu_without_avx_equal_their_twins() -> None:
+    lines = (
+        "import llvmlite.binding as llvm",
+        "llvm.get_host_cpu_features = dict",
+        "from tests.kernels.check_kernels import main",
+        "main()",
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", "; ".join(lines)],
+        env={**os.environ, "PICOQWEN_ISA": "", "NUMBA_CPU_NAME": "x86-64-v2", "NUMBA_CPU_FEATURES": ""},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert result.stdout.strip() == "OK generic", result.stderr[-2000:]
 
 
 def test_the_best_instruction_set_comes_first() -> None:
