@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from picoqwen_core.config_values import KEYS, PATH, SECONDS, TEXT, TEXTS, TRUTH, WHOLE_NUMBER, Kind
+from picoqwen_core.config_values import KEYS, NUMBER, PATH, SECONDS, TEXT, TEXTS, TRUTH, WHOLE_NUMBER, Kind
 from picoqwen_core.errors import ConfigError
 from picoqwen_core.installed import find_models
+from picoqwen_core.upstreams import PRIVACY, STRATEGIES, Upstream, parse_upstreams
 
 BUILT_IN_MODEL = Path(__file__).parent / "home" / "models" / "pico-home.gguf"
 # How to run on a processor (strategy.PROFILES), and how the KV cache is kept (model.kv_cache.KIND_BITS).
@@ -62,13 +63,22 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "max_memory_mb",
         "cache_dir",
     ),
+    "hybrid": (
+        "upstreams",
+        "routing",
+        "privacy",
+        "budget_per_day",
+        "budget_per_month",
+        "budget_file",
+        "health_check_interval",
+    ),
 }
 # Other names that a file may use for the same settings.
 _OTHER_NAMES = {"request_timeout": "idle_timeout", "directory": "models_dir"}
 _ENVIRONMENT_PREFIX = "PICOQWEN_"
 # PICOQWEN_ISA belongs to the kernels, which choose for themselves (kernels/isa.py).
 _NOT_OURS = frozenset({"PICOQWEN_ISA"})
-SECRETS = frozenset({"api_key", "api_keys", "hub_token"})
+SECRETS = frozenset({"api_key", "api_keys", "hub_token", "upstreams"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +140,16 @@ class Settings:
     max_memory_mb: int | None = None
     # Where compiled kernels are kept; None takes the user's cache folder.
     cache_dir: Path | None = None
+    # Other servers that may answer, in what order they are asked, and what may be told them of the home.
+    upstreams: tuple[Upstream, ...] = ()
+    routing: str = "local_first"
+    privacy: str = "no_home"
+    # Dollars; None is no cap. What was spent is written to the file; None takes the user's data folder.
+    budget_per_day: float | None = None
+    budget_per_month: float | None = None
+    budget_file: Path | None = None
+    # Seconds between looks at an upstream that nobody has asked.
+    health_check_interval: float = 60.0
 
     def __post_init__(self) -> None:
         _require(0 <= self.port < 1 << 16, "port", self.port, "0 to 65535")
@@ -153,6 +173,13 @@ class Settings:
         for name, least in (("max_connections", 1), ("rate_limit", 0), ("max_loaded_models", 1)):
             value = getattr(self, name)
             _require(value >= least, name, value, f"{least} or more")
+        for name in ("budget_per_day", "budget_per_month"):
+            dollars = getattr(self, name)
+            _require(dollars is None or 0 <= dollars < math.inf, name, dollars, "0 dollars or more")
+        interval = self.health_check_interval
+        _require(1 <= interval < math.inf, "health_check_interval", interval, "1 second or more")
+        _require(self.routing in STRATEGIES, "routing", self.routing, ", ".join(STRATEGIES))
+        _require(self.privacy in PRIVACY, "privacy", self.privacy, ", ".join(PRIVACY))
         _require(self.max_body_bytes >= 1024, "max_body_bytes", self.max_body_bytes, "1024 or more")
         _require(self.log_level in LOG_LEVELS, "log_level", self.log_level, ", ".join(LOG_LEVELS))
         web = ("http://", "https://")
@@ -209,10 +236,12 @@ def load_with_sources(
 
 def models_folder(settings: Settings, environment: Mapping[str, str] = os.environ) -> Path:
     """Where models are installed."""
-    if settings.models_dir is not None:
-        return settings.models_dir
-    base = environment.get("XDG_DATA_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "share") / "picoqwen" / "models"
+    return settings.models_dir or _data_folder(environment) / "models"
+
+
+def budget_file(settings: Settings, environment: Mapping[str, str] = os.environ) -> Path:
+    """Where what was spent is written down."""
+    return settings.budget_file or _data_folder(environment) / "budget.db"
 
 
 def watchdog_address(environment: Mapping[str, str] = os.environ) -> tuple[str | None, float | None]:
@@ -242,6 +271,11 @@ def model_files(path: Path) -> list[Path]:
         return found
     _require(path.exists(), "model", str(path), "a model that exists, or a folder of models")
     return [path]
+
+
+def _data_folder(environment: Mapping[str, str]) -> Path:
+    base = environment.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "picoqwen"
 
 
 def _require(allowed: bool, name: str, value: object, range_: str) -> None:
@@ -323,6 +357,11 @@ _KINDS: dict[str, Kind] = {
     "allowed_origins": TEXTS,
     "api_keys": KEYS,
     "cache_dir": PATH,
+    "upstreams": Kind(parse_upstreams, "a list of objects, or that as JSON"),
+    "budget_per_day": NUMBER,
+    "budget_per_month": NUMBER,
+    "budget_file": PATH,
+    "health_check_interval": SECONDS,
 }
 
 

@@ -67,6 +67,7 @@ class Kind:
 TEXT = Kind(_text, "text that is not empty")
 WHOLE_NUMBER = Kind(_whole_number, "a whole number")
 SECONDS = Kind(_number, "a number of seconds")
+NUMBER = Kind(_number, "a number")
 TRUTH = Kind(_truth, "true or false")
 PATH = Kind(_path, "a path")
 TEXTS = Kind(_texts, "a list of texts, or text with commas between them")

@@ -17,6 +17,12 @@ PicoQwenError
 │   ├── HubUnreachable       there is no network, or the hub does not answer
 │   ├── GatedRepository      the hub asks for a token, or does not accept it
 │   └── DiskFull             there is no room on the disk
+├── ProviderError            another server that should have answered failed at it
+│   ├── ProviderUnavailable  it cannot be reached, or is busy; `retry_after` may say how long
+│   │   └── ProviderTimeout  it gave no sign of life; whether it worked, and will be paid for it, is not known
+│   └── ProviderRefused      it does not accept the key, the model or the request
+├── NobodyAnswered           everybody who might have answered was asked, and failed
+├── BudgetExceeded           the answer would cost more than may be spent
 ├── ForbiddenError           what was asked for is not allowed here
 └── BusyError                the queue is full; try again later
     ├── RateLimited          too many requests of one caller
@@ -141,6 +147,52 @@ class DiskFull(DownloadError):
 
     status = HTTPStatus.INSUFFICIENT_STORAGE
     code = "disk_full"
+
+
+class ProviderError(PicoQwenError):
+    """Another server failed at an answer, or sent what is none."""
+
+    status = HTTPStatus.BAD_GATEWAY
+    code = "provider_error"
+
+
+class ProviderUnavailable(ProviderError):
+    """Another server cannot be reached, does not answer, or is busy."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "provider_unavailable"
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        """retry_after: seconds for which it does not want to be asked, where it said so."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ProviderTimeout(ProviderUnavailable):
+    """Another server took the request and gave no sign of life."""
+
+    status = HTTPStatus.GATEWAY_TIMEOUT
+    code = "provider_timeout"
+
+
+class ProviderRefused(ProviderError):
+    """Another server does not accept the key, the model or the request."""
+
+    code = "provider_refused"
+
+
+class NobodyAnswered(PicoQwenError):
+    """Everybody who might have answered was asked; the message says how each of them failed."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "nobody_answered"
+
+
+class BudgetExceeded(PicoQwenError):
+    """The answer would cost more than may be spent."""
+
+    status = HTTPStatus.PAYMENT_REQUIRED
+    code = "budget_exceeded"
 
 
 class ForbiddenError(PicoQwenError):

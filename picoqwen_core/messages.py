@@ -140,6 +140,8 @@ class ChatRequest:
     # Whether names, areas and floors in calls of Home Assistant's tools must be those of `home`.
     home_names_only: bool = True
     priority: Priority = "chat"
+    # How to choose who answers (upstreams.STRATEGIES); None leaves it to the settings.
+    routing: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,16 @@ class Primed:
 
 
 @dataclass(frozen=True, slots=True)
+class Served:
+    """Who answered and what it cost, in dollars; `notes` say why it was not the one that was meant."""
+
+    provider: str
+    model: str
+    cost: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ChatDelta:
     """A piece of an answer. The last one carries `finish_reason` and `usage`."""
 
@@ -191,6 +203,7 @@ class ChatDelta:
     tool_call: ToolCall | None = None
     finish_reason: FinishReason | None = None
     usage: Usage | None = None
+    served: Served | None = None
 
 
 @dataclass(frozen=True, slots=True)

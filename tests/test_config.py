@@ -17,6 +17,7 @@ from picoqwen_core.config import (
     models_folder,
 )
 from picoqwen_core.errors import ConfigError
+from picoqwen_core.upstreams import Upstream
 
 
 def write(path: Path, text: str) -> Path:
@@ -91,21 +92,30 @@ def test_every_setting_can_stand_in_a_file_and_in_the_environment(tmp_path: Path
         "draft_model": "d.gguf",
         "max_context_length": 100,
         "cache_dir": "c",
+        "routing": "fastest",
+        "privacy": "everything",
+        "budget_per_day": 0.5,
+        "budget_per_month": 5,
+        "budget_file": "b.db",
+        "health_check_interval": 30,
     }
+    upstream = {"name": "shed", "base_url": "http://shed:8000/v1", "model": "m", "trusted": True}
+    as_toml = ", ".join(f"{key} = {json.dumps(value)}" for key, value in upstream.items())
     lines = [
-        f"[{section}]\n" + "".join(f"{key} = {json.dumps(given[key])}\n" for key in keys)
+        f"[{section}]\n" + "".join(f"{key} = {json.dumps(given[key])}\n" for key in keys if key in given)
         for section, keys in SECTIONS.items()
     ]
-    config = write(tmp_path / "config.toml", "".join(lines))
+    config = write(tmp_path / "config.toml", "".join(lines) + f"upstreams = [{{{as_toml}}}]\n")
     environment = {
         f"PICOQWEN_{key.upper()}": ",".join(value) if isinstance(value, list) else str(value)
         for key, value in given.items()
-    }
+    } | {"PICOQWEN_UPSTREAMS": json.dumps([upstream])}
 
     from_file = load_settings(config=config, environment={})
 
     assert from_file == load_settings(environment=environment)
-    assert set(given) == {field.name for field in fields(Settings)}
+    assert {*given, "upstreams"} == {field.name for field in fields(Settings)}
+    assert from_file.upstreams == (Upstream(**upstream),)
     assert (from_file.model, from_file.cache_dir) == (Path("m.gguf"), Path("c"))
 
 

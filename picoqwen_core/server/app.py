@@ -11,6 +11,7 @@ from picoqwen_core.hub.downloads import Downloads
 from picoqwen_core.router import Router
 from picoqwen_core.server import access, middleware
 from picoqwen_core.server.local_models import make_pool
+from picoqwen_core.server.other_servers import make_hybrid
 from picoqwen_core.server.routes import ROUTES
 from picoqwen_core.server.state import STATE, State
 
@@ -48,7 +49,8 @@ def make_server(settings: Settings, source: Source | None = None) -> web.Applica
         preferred=settings.default_quantization,
         finished=pool.scan,
     )
-    return make_app(State(settings, Router(pool=pool), jobs, source))
+    router = Router(pool=pool, hybrid=make_hybrid(settings))
+    return make_app(State(settings, router, jobs, source))
 
 
 async def _sweeping(app: web.Application) -> AsyncIterator[None]:
@@ -65,6 +67,8 @@ async def _engines(app: web.Application) -> AsyncIterator[None]:
         router.pool.start()
     else:
         router.default.start()
+    if router.hybrid is not None:
+        await router.hybrid.start()
     yield
     await _stop_engines(app)
 
@@ -75,4 +79,6 @@ async def _stop_engines(app: web.Application) -> None:
         await jobs.stop()
     if router.pool is not None:
         await router.pool.stop()
+    if router.hybrid is not None:
+        await router.hybrid.stop()
     await asyncio.gather(*(provider.stop() for provider in router.providers))

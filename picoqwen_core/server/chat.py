@@ -15,8 +15,8 @@ async def chat(request: web.Request) -> web.StreamResponse:
     state = state_of(request)
     body = await read_body(request)
     parsed = chat_request(body)
-    provider, model = state.router.choose(parsed.model)
-    deltas = measured(patient(provider.chat(parsed), state.settings), state, model)
+    answer, model = state.router.route(parsed)
+    deltas = measured(patient(answer, state.settings), state, model)
     if not body.get("stream"):
         return web.json_response(await collected(deltas, model))
     include_usage = bool((body.get("stream_options") or {}).get("include_usage"))

@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import asdict
 from typing import Any
 
 from picoqwen_core.messages import ChatDelta, ToolCall, Usage
@@ -34,7 +35,7 @@ class ChunkWriter:
             made.append(self._choice({"tool_calls": [{"index": self._calls, **_tool_call(delta.tool_call)}]}))
             self._calls += 1
         if delta.finish_reason is not None:
-            made.append(self._choice({}, delta.finish_reason))
+            made.append({**self._choice({}, delta.finish_reason), **served_json(delta)})
         if delta.usage is not None and self._include_usage:
             made.append({**self._head, "choices": [], "usage": usage_json(delta.usage)})
         return made
@@ -49,12 +50,14 @@ async def collected(deltas: AsyncGenerator[ChatDelta], model: str) -> dict[str, 
     """The body of an answer that is not streamed."""
     content, reasoning, reason, usage = "", "", "stop", Usage()
     calls: list[dict[str, Any]] = []
+    served: dict[str, Any] = {}
     async with aclosing(deltas):
         async for delta in deltas:
             content += delta.content
             reasoning += delta.reasoning
             reason = delta.finish_reason or reason
             usage = delta.usage or usage
+            served = served_json(delta) or served
             if delta.tool_call is not None:
                 calls.append(_tool_call(delta.tool_call))
     message: dict[str, Any] = {"role": "assistant", "content": content or (None if calls else "")}
@@ -66,7 +69,13 @@ async def collected(deltas: AsyncGenerator[ChatDelta], model: str) -> dict[str, 
         **_head("chat.completion", model),
         "choices": [{"index": 0, "message": message, "finish_reason": reason}],
         "usage": usage_json(usage),
+        **served,
     }
+
+
+def served_json(delta: ChatDelta) -> dict[str, Any]:
+    """Who answered and what it cost, where others might have; in a field that OpenAI has not."""
+    return {} if delta.served is None else {"picoqwen": asdict(delta.served)}
 
 
 def usage_json(usage: Usage) -> dict[str, Any]:

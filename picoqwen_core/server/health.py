@@ -27,6 +27,7 @@ def health_json(state: State) -> dict[str, Any]:
         "api_rss_mb": resident_mb(),
         "memory_level": pool.level if pool is not None else 0,
         "engines": [_engine(provider) for provider in state.router.providers],
+        "hybrid": state.router.hybrid.as_json() if state.router.hybrid is not None else None,
     }
 
 

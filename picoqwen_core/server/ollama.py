@@ -105,7 +105,8 @@ async def chat(request: web.Request) -> web.StreamResponse:
             await _loaded(provider, body.get("model") or name, {"message": _message(ChatDelta())})
         )
     state = state_of(request)
-    deltas = measured(patient(provider.chat(parsed), state.settings), state, name)
+    answer, name = state.router.route(parsed)
+    deltas = measured(patient(answer, state.settings), state, name)
     return await _answer(request, body, _Lines(body.get("model") or name, "message"), deltas)
 
 
@@ -125,7 +126,8 @@ async def generate(request: web.Request) -> web.StreamResponse:
     else:
         system = [{"role": "system", "content": body["system"]}] if body.get("system") else []
         turns = [*system, {"role": "user", "content": prompt}]
-        deltas = provider.chat(chat_request(_chat_body({**body, "messages": turns, "tools": None})))
+        asked = chat_request(_chat_body({**body, "messages": turns, "tools": None}))
+        deltas, name = state.router.route(asked)
     lines = _Lines(body.get("model") or name, "response")
     return await _answer(request, body, lines, measured(patient(deltas, state.settings), state, name))
 

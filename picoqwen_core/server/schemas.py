@@ -38,6 +38,7 @@ from picoqwen_core.server.fields import (
     validated,
 )
 from picoqwen_core.server.formats import GUIDED, guided, response_format, tool_choice
+from picoqwen_core.upstreams import STRATEGIES
 
 MAX_MESSAGES, MAX_TOOLS, MAX_ENTITIES, MAX_CHOICES = 1000, 512, 5000, 256
 BODY_SECONDS = 30.0
@@ -147,6 +148,7 @@ CHAT = _object(
         **_optional("tool_choice", tool_choice),
         **_optional("parallel_tool_calls", boolean),
         **_optional("home_names_only", boolean),
+        **_optional("routing", one_of(*STRATEGIES, "local_only")),
         **_optional("enable_thinking", boolean),
         **_optional("stream_options", _object(_optional("include_usage", boolean))),
         **_optional("home", _HOME),
@@ -204,6 +206,7 @@ def chat_request(body: dict[str, Any]) -> ChatRequest:
         response_format=guided(data),
         home_names_only=data["home_names_only"] is not False,
         priority=data["priority"] or "chat",
+        routing=data["routing"],
     )
 
 

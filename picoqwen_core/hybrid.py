@@ -1,0 +1,318 @@
+"""Who answers a conversation, and who does when that one fails: order, failover, privacy and money.
+
+How a provider fares is kept in health.py, what was spent in budget.py. Mid-answer rules: docs/hybrid.md.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from picoqwen_core.errors import (
+    BudgetExceeded,
+    ContextLengthExceeded,
+    NobodyAnswered,
+    PicoQwenError,
+    ProviderError,
+    ProviderRefused,
+    ProviderTimeout,
+    ProviderUnavailable,
+    RequestError,
+)
+from picoqwen_core.health import Vitals
+from picoqwen_core.messages import ChatDelta, ChatRequest, Served
+from picoqwen_core.providers.provider import Provider
+from picoqwen_core.restart import restarted
+from picoqwen_core.spending import Account, Purse
+from picoqwen_core.upstreams import Upstream
+
+if TYPE_CHECKING:
+    from picoqwen_core.providers.openai import OpenAIProvider
+
+_LOGGER = logging.getLogger(__name__)
+# What an upstream that has not answered yet is taken for; the machine itself is tried first.
+_UNKNOWN_SECONDS = 1.0
+_PROBE_JITTER = 0.1
+# Home Assistant's overview of a home, which integrations write into the prompt.
+_HOME_MARK = "Static Context"
+
+
+@dataclass(slots=True)
+class Candidate:
+    """Somebody who may answer; `upstream` is None for this machine."""
+
+    provider: Provider
+    model: str
+    vitals: Vitals
+    upstream: Upstream | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called in notes and messages."""
+        return self.upstream.name if self.upstream is not None else "local"
+
+
+@dataclass(slots=True)
+class _Answer:
+    """How far an answer has come."""
+
+    failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    content: bool = False
+    called: bool = False
+    cost: float = 0.0
+
+
+class Hybrid:
+    """Chooses among this machine and the upstreams, request by request."""
+
+    def __init__(
+        self,
+        upstreams: Sequence["OpenAIProvider"],
+        *,
+        strategy: str = "local_first",
+        privacy: str = "no_home",
+        purse: Purse | None = None,
+        probe_seconds: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+        rng: random.Random | None = None,
+    ) -> None:
+        """Nothing is started yet. purse: pays for upstreams that cost money; None pays nothing."""
+        self.upstreams = tuple(upstreams)
+        self.strategy, self.privacy = strategy, privacy
+        self._purse = purse or Purse(None)
+        self._probe_seconds = probe_seconds
+        self._clock, self._rng = clock, rng or random.Random()  # noqa: S311 - jitter
+        self._remote = [
+            Candidate(each, each.upstream.model_id, Vitals(clock, self._rng), each.upstream)
+            for each in self.upstreams
+        ]
+        self._local: dict[str, Vitals] = {}
+        self._probes: list[asyncio.Task[None]] = []
+        self.failovers = 0
+
+    async def start(self) -> None:
+        """Begin to watch the upstreams."""
+        await self._purse.refresh()
+        self._probes = [
+            asyncio.create_task(self._watch(each, provider), name=f"probing {each.name}")
+            for each, provider in zip(self._remote, self.upstreams, strict=True)
+        ]
+
+    async def stop(self) -> None:
+        """Stop watching, and close what is open."""
+        for task in self._probes:
+            task.cancel()
+        for task in self._probes:
+            with suppress(asyncio.CancelledError):
+                await task
+        self._probes = []
+        await asyncio.gather(*(each.stop() for each in self.upstreams))
+        await self._purse.close()
+
+    def as_json(self) -> dict[str, Any]:
+        """Everybody's health and the money, for the health endpoint."""
+        local = [{"name": "local", "model": name, **v.as_json()} for name, v in self._local.items()]
+        remote = [
+            {
+                "name": each.name,
+                "model": each.model,
+                "trusted": each.upstream is not None and each.upstream.trusted,
+            }
+            | each.vitals.as_json()
+            for each in self._remote
+        ]
+        return {
+            "routing": self.strategy,
+            "privacy": self.privacy,
+            "failovers": self.failovers,
+            "providers": [*local, *remote],
+            "budget": self._purse.as_json(),
+        }
+
+    def plan(self, request: ChatRequest, local: Provider, local_model: str) -> list[Candidate]:
+        """Everybody who may answer, in the order of asking; this machine is always among them."""
+        vitals = self._local.setdefault(local_model, Vitals(self._clock, self._rng))
+        here = Candidate(local, local_model, vitals)
+        named = [each for each in self._remote if each.model == request.model]
+        there = [each for each in self._remote if self._may_ask(each, request)]
+        if named:
+            return [*(each for each in named if each in there), here]
+        ordered = self._ordered(request, here, there)
+        # Who is down is asked last of all: better a poor chance than silence.
+        return sorted(ordered, key=lambda each: not self._is_up(each))
+
+    async def chat(self, request: ChatRequest, plan: Sequence[Candidate]) -> AsyncGenerator[ChatDelta]:
+        """Stream an answer of the first who gives one; the last delta says who that was.
+
+        Raises RequestError for what nobody could answer, and NobodyAnswered when all have failed.
+        """
+        answer = _Answer(notes=self._reservations(request, plan))
+        for candidate in plan:
+            if candidate.upstream is not None and candidate.vitals.banned_seconds:
+                answer.failures.append(
+                    f"{candidate.name} asks for {candidate.vitals.banned_seconds:.0f} s of peace"
+                )
+                continue
+            if answer.content:
+                yield ChatDelta(content=restarted(request.home.language if request.home else "en"))
+            try:
+                async with aclosing(self._attempt(candidate, request, answer)) as deltas:
+                    async for delta in deltas:
+                        yield delta
+            except PicoQwenError as err:
+                self._failed(candidate, request, answer, err)
+            else:
+                return
+        raise NobodyAnswered("nobody could answer: " + "; ".join(answer.failures))
+
+    async def _attempt(
+        self, candidate: Candidate, request: ChatRequest, answer: _Answer
+    ) -> AsyncGenerator[ChatDelta]:
+        """One provider's answer. Raises PicoQwenError; whatever happens, health and money are told."""
+        account, vitals = (
+            await self._purse.open(candidate.upstream, candidate.provider, request),
+            candidate.vitals,
+        )
+        start, first, said = self._clock(), None, False
+        vitals.begin()
+        try:
+            asked = replace(request, model=candidate.model)
+            async with aclosing(candidate.provider.chat(asked)) as deltas:
+                async for delta in deltas:
+                    account.saw(delta)
+                    if first is None:
+                        first = self._clock() - start
+                    if delta.finish_reason is None:
+                        said = said or bool(delta.content.strip()) or delta.tool_call is not None
+                        answer.content = answer.content or bool(delta.content.strip())
+                        answer.called = answer.called or delta.tool_call is not None
+                        yield delta
+                        continue
+                    if not (said or delta.content or delta.tool_call or delta.finish_reason == "length"):
+                        _fail(candidate, "the answer was empty")
+                    vitals.succeeded(first)
+                    yield replace(delta, served=await self._served(candidate, answer, account))
+                    return
+                _fail(candidate, "the answer broke off")
+        except (ProviderError, asyncio.CancelledError, GeneratorExit) as err:
+            # Whoever could not be reached, or refused, bills nothing; others may have worked.
+            spared = isinstance(err, ProviderUnavailable | ProviderRefused)
+            account.uncertain = not spared or isinstance(err, ProviderTimeout)
+            raise
+        finally:
+            vitals.left()
+            answer.cost += await account.close()
+
+    async def _served(self, candidate: Candidate, answer: _Answer, account: Account) -> Served:
+        cost = answer.cost + await account.close()
+        return Served(candidate.name, candidate.model, cost, tuple(answer.notes))
+
+    def _failed(
+        self, candidate: Candidate, request: ChatRequest, answer: _Answer, error: PicoQwenError
+    ) -> None:
+        """Remember it; raises where nobody else may go on."""
+        if isinstance(error, BudgetExceeded):
+            answer.failures.append(str(error))
+            answer.notes.append(f"not {candidate.name}: {error}")
+            return
+        if isinstance(error, RequestError) and not isinstance(error, ContextLengthExceeded):
+            raise error
+        if not isinstance(error, ContextLengthExceeded):
+            candidate.vitals.failed(
+                str(error),
+                retry_after=getattr(error, "retry_after", None),
+                final=isinstance(error, ProviderRefused),
+            )
+        message = str(error)
+        told = message if message.startswith(candidate.name) else f"{candidate.name}: {message}"
+        answer.failures.append(told)
+        answer.notes.append(told)
+        self.failovers += 1
+        _LOGGER.warning("No answer from %s: %s", candidate.name, error)
+        if answer.called:
+            raise ProviderError(
+                f"{told}; it had called a tool already, so nobody else was asked, lest it be called twice"
+            ) from error
+        if answer.content and request.response_format is not None:
+            raise ProviderError(f"{told}; what was said of the answer cannot be taken back") from error
+
+    def _ordered(self, request: ChatRequest, here: Candidate, there: list[Candidate]) -> list[Candidate]:
+        everyone = [here, *there]
+        match request.routing or self.strategy:
+            case "cloud_first":
+                return [*there, here]
+            case "cheapest":
+                return sorted(
+                    everyone, key=lambda each: self._purse.estimate(each.upstream, each.provider, request)
+                )
+            case "fastest":
+                return sorted(everyone, key=_seconds)
+        return everyone
+
+    def _may_ask(self, candidate: Candidate, request: ChatRequest) -> bool:
+        upstream = candidate.upstream
+        if upstream is None or not candidate.provider.accepts(request):  # type: ignore[attr-defined]
+            return False
+        if upstream.trusted or self.privacy == "everything":
+            return True
+        return self.privacy == "no_home" and not tells_of_home(request)
+
+    def _is_up(self, candidate: Candidate) -> bool:
+        if candidate.upstream is None:
+            if not candidate.provider.is_available():
+                candidate.provider.start()
+            return candidate.provider.is_available()
+        return candidate.vitals.may_try()
+
+    def _reservations(self, request: ChatRequest, plan: Sequence[Candidate]) -> list[str]:
+        """Why somebody who might have been asked is not."""
+        asked = {each.model for each in plan}
+        left_out = [each for each in self._remote if each.model not in asked]
+        wanted = [each for each in left_out if request.model in (None, each.model)]
+        return [
+            f"not {each.name}: privacy is {self.privacy}"
+            for each in wanted
+            if not self._may_ask(each, request)
+        ]
+
+    async def _watch(self, candidate: Candidate, provider: "OpenAIProvider") -> None:
+        """Probe it when nothing else has told of it for long."""
+        while True:
+            await asyncio.sleep(self._probe_seconds * (1 + self._rng.uniform(-_PROBE_JITTER, _PROBE_JITTER)))
+            vitals = candidate.vitals
+            fresh = (
+                vitals.last_seen is not None and self._clock() - vitals.last_seen < self._probe_seconds / 2
+            )
+            if fresh or vitals.banned_seconds:
+                continue
+            try:
+                await provider.probe()
+            except ProviderError as err:
+                vitals.probed(str(err), final=isinstance(err, ProviderRefused))
+            else:
+                vitals.probed(None)
+
+
+def _fail(candidate: Candidate, what: str) -> NoReturn:
+    raise ProviderError(f"{candidate.name}: {what}")
+
+
+def tells_of_home(request: ChatRequest) -> bool:
+    """Whether a request says what is in the house: by its context, tools, their results, or its prompt."""
+    if request.home is not None or request.tools:
+        return True
+    return any(
+        each.role == "tool" or each.tool_calls or _HOME_MARK in each.content for each in request.messages
+    )
+
+
+def _seconds(candidate: Candidate) -> float:
+    known = candidate.vitals.latency
+    if known is not None:
+        return known
+    return _UNKNOWN_SECONDS if candidate.upstream is not None else 0.0

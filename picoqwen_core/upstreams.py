@@ -1,0 +1,104 @@
+"""Other servers that may answer: what the settings say of each; how one is talked to stands in providers/."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from picoqwen_core.errors import ConfigError
+from picoqwen_core.prices import FREE, Price, price_of
+
+STRATEGIES = ("local_first", "cloud_first", "cheapest", "fastest")
+PRIVACY = ("nothing", "no_home", "everything")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}\Z")
+# Every failure is followed by another try, all of which shall fit into the 5 seconds that somebody listens.
+_TIMEOUT = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """An OpenAI-compatible server.
+
+    base_url: up to and with /v1; timeout: seconds without a sign of life after which it is given up; trusted:
+    whether it is one of the household's own, to which privacy and prices do not apply; input_price,
+    output_price: dollars for a million tokens, None for the default of the model.
+    """
+
+    name: str
+    base_url: str
+    model: str
+    api_key: str | None = field(default=None, repr=False)
+    timeout: float = _TIMEOUT
+    trusted: bool = False
+    input_price: float | None = None
+    output_price: float | None = None
+
+    def __post_init__(self) -> None:
+        self._require(bool(_NAME.match(self.name)), "name", "1 to 32 of a-z, 0-9, _ and -, a letter first")
+        self._require(self.name != "local", "name", 'another one; "local" is this machine')
+        web = self.base_url.startswith(("http://", "https://"))
+        self._require(web, "base_url", "http://HOST:PORT/v1 or https://HOST/v1")
+        self._require(bool(self.model.strip()), "model", "the model's name at the upstream")
+        self._require(0 < self.timeout < math.inf, "timeout", "more than 0 seconds")
+        for name in ("input_price", "output_price"):
+            price = getattr(self, name)
+            self._require(price is None or 0 <= price < math.inf, name, "0 or more")
+
+    @property
+    def model_id(self) -> str:
+        """What a request names to be answered by it."""
+        return f"{self.name}/{self.model}"
+
+    @property
+    def price(self) -> Price | None:
+        """What a million tokens cost; None where nobody knows."""
+        known = FREE if self.trusted else price_of(self.model)
+        read, written = self.input_price, self.output_price
+        if read is not None and written is not None:
+            return Price(read, written)
+        if known is None:
+            return None
+        return Price(known.read if read is None else read, known.written if written is None else written)
+
+    def _require(self, allowed: bool, name: str, range_: str) -> None:
+        if not allowed:
+            raise ConfigError(
+                f"upstreams: {self.name!r}: {name} is {getattr(self, name)!r}; allowed: {range_}"
+            )
+
+
+def parse_upstreams(value: Any) -> tuple[Upstream, ...]:
+    """A list of objects, or that as JSON text. Raises ConfigError, or ValueError for what is no list."""
+    if isinstance(value, str):
+        value = json.loads(value)
+    if not isinstance(value, list | tuple) or not all(isinstance(each, Mapping) for each in value):
+        raise ValueError("upstreams")
+    found = tuple(_upstream(each) for each in value)
+    names = [each.name for each in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"upstreams: {name!r} is there twice; each needs a name of its own")
+    return found
+
+
+def _upstream(value: Mapping[str, Any]) -> Upstream:
+    kinds = {each.name: each for each in fields(Upstream)}
+    given = {key: item for key, item in value.items() if item is not None and item != ""}
+    who = given.get("name", "(without a name)")
+    for key, item in given.items():
+        if key not in kinds:
+            raise ConfigError(f"upstreams: {who!r}: unknown field {key!r}; known: {', '.join(kinds)}")
+        wanted = {"timeout": float, "input_price": float, "output_price": float, "trusted": bool}.get(
+            key, str
+        )
+        number = wanted is float and isinstance(item, int | float) and not isinstance(item, bool)
+        if not number and not isinstance(item, wanted):
+            shown = "(hidden)" if key == "api_key" else repr(item)
+            needed = {float: "a number", bool: "true or false", str: "text"}[wanted]
+            raise ConfigError(f"upstreams: {who!r}: {key} is {shown}; allowed: {needed}")
+    missing = [key for key in ("name", "base_url", "model") if key not in given]
+    if missing:
+        raise ConfigError(f"upstreams: {who!r}: {missing[0]} is missing")
+    return Upstream(**given)

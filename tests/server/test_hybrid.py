@@ -1,0 +1,286 @@
+"""This machine and other servers: who answers, who does when that fails, the cost, and what they learn."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import openai
+import pytest
+
+from benchmarks.stand_ins import FAULTS, MID_ANSWER, StandIn
+from picoqwen_core.config import Settings
+from picoqwen_core.errors import EngineUnavailable
+from picoqwen_core.messages import ChatDelta, ToolCall
+from picoqwen_core.providers.provider import ProviderHealth
+from picoqwen_core.router import Router
+from picoqwen_core.server.app import make_app
+from picoqwen_core.server.other_servers import make_hybrid
+from picoqwen_core.server.run import listening
+from picoqwen_core.server.state import State
+from picoqwen_core.upstreams import Upstream
+from tests.server.conftest import END, FakeProvider, asking
+
+CALL = ChatDelta(tool_call=ToolCall("c1", "HassTurnOn", {"name": "lamp"}))
+HERE, THERE = "from here", "The lamp is on."
+DEAD = "http://127.0.0.1:1/v1"
+TOOL = {"type": "function", "function": {"name": "HassTurnOn", "parameters": {"type": "object"}}}
+
+
+@pytest.fixture
+async def stand_in():
+    async with StandIn().serving() as server:
+        yield server
+
+
+@pytest.fixture
+async def house(stand_in, tmp_path: Path):
+    """Serve one local provider and upstreams: `url = await house(local, upstreams, **settings)`."""
+    async with AsyncExitStack() as stack:
+
+        async def start(local: FakeProvider, upstreams, **more) -> str:
+            settings = Settings(port=0, upstreams=tuple(upstreams), budget_file=tmp_path / "b.db", **more)
+            state = State(settings, Router([local], hybrid=make_hybrid(settings)))
+            return await stack.enter_async_context(listening(make_app(state), settings))
+
+        yield start
+
+
+def cloud(server: StandIn, fault: str = "well", name: str = "cloud", **more) -> Upstream:
+    more = {"timeout": 0.5 if fault.startswith("stall") else 20, "input_price": 0, "output_price": 0} | more
+    return Upstream(name, DEAD if fault == "refused" else server.url, fault, "top-secret", **more)
+
+
+async def ask(http, url: str, **more) -> dict:
+    async with http.post(f"{url}/api/v1/chat", json=asking(**more)) as response:
+        return await response.json()
+
+
+def text(answer: dict) -> str:
+    return answer["choices"][0]["message"]["content"]
+
+
+async def stopped() -> FakeProvider:
+    local = FakeProvider(EngineUnavailable("it has died"))
+    local.health = ProviderHealth("failed", "it has died")
+    return local
+
+
+async def test_this_machine_answers_first_unless_told_otherwise(house, http, stand_in):
+    url = await house(FakeProvider(ChatDelta(HERE), END), [cloud(stand_in)])
+    assert text(await ask(http, url)) == HERE
+    answer = await ask(http, url, routing="cloud_first")
+    assert text(answer) == THERE
+    assert answer["picoqwen"] == {"provider": "cloud", "model": "cloud/well", "cost": 0.0, "notes": []}
+    assert answer["usage"]["prompt_tokens"] == 100
+    assert text(await ask(http, url, model="cloud/well")) == THERE
+    assert text(await ask(http, url, model="tiny", routing=None)) == HERE
+    assert text(await ask(http, url, model="auto", routing="local_only")) == HERE
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_no_fault_leaves_silence(house, http, stand_in, fault):
+    url = await house(FakeProvider(ChatDelta(HERE), END), [cloud(stand_in, fault)], routing="cloud_first")
+    answer = await ask(http, url)
+    said, notes = text(answer), answer["picoqwen"]["notes"]
+    assert answer["picoqwen"]["provider"] == "local"
+    assert len(notes) == 1
+    assert notes[0].startswith("cloud: ")
+    assert "top-secret" not in str(answer)
+    if fault in MID_ANSWER:
+        assert said == f"The lamp \n\n[The answer broke off; here it is again from the beginning.]\n\n{HERE}"
+    else:
+        assert said == HERE
+
+
+async def test_when_all_fail_the_error_says_how_each_did(house, http, stand_in):
+    url = await house(await stopped(), [cloud(stand_in, "http_500"), cloud(stand_in, "refused", "second")])
+    answer = await ask(http, url)
+    assert answer["error"]["code"] == "nobody_answered"
+    for told in ("cloud: HTTP 500", "second: the connection failed", "local: it has died"):
+        assert told in answer["error"]["message"]
+
+
+async def test_another_server_answers_when_this_machine_cannot(house, http, stand_in):
+    url = await house(await stopped(), [cloud(stand_in)])
+    assert text(await ask(http, url)) == THERE
+
+
+async def test_a_tool_is_never_called_twice(house, http, stand_in):
+    local = FakeProvider(CALL, EngineUnavailable("it has died"))
+    url = await house(local, [cloud(stand_in, "calls", trusted=True)])
+    answer = await ask(http, url, tools=[TOOL])
+    assert "lest it be called twice" in answer["error"]["message"]
+    assert stand_in.bodies == []
+
+
+async def test_a_call_that_was_cut_is_made_once_by_the_next(house, http, stand_in):
+    local = FakeProvider(CALL, ChatDelta(finish_reason="tool_calls"))
+    url = await house(local, [cloud(stand_in, "cut_mid_call", trusted=True)], routing="cloud_first")
+    answer = await ask(http, url, tools=[TOOL])
+    assert [call["id"] for call in answer["choices"][0]["message"]["tool_calls"]] == ["c1"]
+
+
+async def test_calls_of_another_server_come_whole(house, http, stand_in):
+    url = await house(FakeProvider(END), [cloud(stand_in, "calls", trusted=True)], routing="cloud_first")
+    (call,) = (await ask(http, url, tools=[TOOL]))["choices"][0]["message"]["tool_calls"]
+    assert (call["id"], call["function"]) == (
+        "call_7",
+        {"name": "HassTurnOn", "arguments": '{"name": "lamp"}'},
+    )
+
+
+async def test_a_broken_structured_answer_is_not_begun_again(house, http, stand_in):
+    url = await house(FakeProvider(ChatDelta("{}"), END), [cloud(stand_in, "cut_mid")], routing="cloud_first")
+    answer = await ask(http, url, response_format={"type": "json_object"})
+    assert "cannot be taken back" in answer["error"]["message"]
+
+
+async def test_a_stream_that_cannot_go_on_ends_with_an_error(house, http, stand_in):
+    url = await house(await stopped(), [cloud(stand_in, "cut_mid")])
+    async with http.post(f"{url}/api/v1/chat", json=asking(stream=True)) as response:
+        body = await response.text()
+    assert "The answer broke off" in body
+    assert "nobody could answer" in body
+    assert "event: error" in body
+
+
+async def test_health_tells_of_every_provider(house, http, stand_in):
+    bad, good = cloud(stand_in, "http_500", "bad"), cloud(stand_in, "well", "good")
+    url = await house(FakeProvider(ChatDelta(HERE), END), [bad, good], routing="cloud_first")
+    for _ in range(3):
+        assert text(await ask(http, url)) == THERE
+    async with http.get(f"{url}/api/v1/health") as response:
+        found = (await response.json())["hybrid"]
+    by_name = {each["name"]: each for each in found["providers"]}
+    assert by_name["bad"]["condition"] == "unavailable"
+    assert by_name["bad"]["error"].startswith("bad: HTTP 500")
+    assert (by_name["good"]["condition"], by_name["good"]["answers"]) == ("healthy", 3)
+    assert by_name["good"]["latency_ms"] > 0
+    # The third was not tried again: its breaker is open.
+    assert [body["model"] for body in stand_in.bodies].count("http_500") == 2
+
+
+async def test_retry_after_is_respected_even_when_nobody_else_is_left(house, http, stand_in):
+    url = await house(await stopped(), [cloud(stand_in, "http_429")])
+    await ask(http, url)
+    answer = await ask(http, url)
+    assert "asks for" in answer["error"]["message"]
+    assert len(stand_in.bodies) == 1
+
+
+@pytest.mark.parametrize(
+    "private",
+    [
+        {"home": {"entities": [{"id": "light.a", "name": "Lamp", "state": "on", "domain": "light"}]}},
+        {"tools": [TOOL]},
+        {
+            "messages": [
+                {"role": "system", "content": "Static Context: lamp"},
+                {"role": "user", "content": "?"},
+            ]
+        },
+    ],
+)
+async def test_nothing_of_the_home_leaves_it_unless_allowed(house, http, stand_in, private):
+    url = await house(FakeProvider(ChatDelta(HERE), END), [cloud(stand_in)], routing="cloud_first")
+    for model in (None, "cloud/well"):
+        answer = await ask(http, url, model=model, **private)
+        assert text(answer) == HERE
+        assert answer["picoqwen"]["notes"] == ["not cloud: privacy is no_home"]
+    assert stand_in.bodies == []
+
+
+async def test_what_may_leave_leaves_without_the_structured_home(house, http, stand_in):
+    url = await house(
+        FakeProvider(ChatDelta(HERE), END), [cloud(stand_in)], routing="cloud_first", privacy="everything"
+    )
+    assert text(await ask(http, url, home={"area": "kitchen"})) == THERE
+    (body,) = stand_in.bodies
+    assert "kitchen" not in str(body)
+    assert body["messages"] == [{"role": "user", "content": "hello"}]
+
+
+async def test_nothing_leaves_where_nothing_may(house, http, stand_in):
+    url = await house(FakeProvider(ChatDelta(HERE), END), [cloud(stand_in)], privacy="nothing")
+    assert text(await ask(http, url, routing="cloud_first")) == HERE
+    assert stand_in.bodies == []
+
+
+async def test_at_the_cap_this_machine_answers_and_says_so(house, http, stand_in):
+    priced = cloud(stand_in, input_price=10, output_price=100)
+    url = await house(
+        FakeProvider(ChatDelta(HERE), END), [priced], routing="cloud_first", budget_per_day=0.01
+    )
+    first = await ask(http, url, max_tokens=50)
+    assert (text(first), first["picoqwen"]["cost"]) == (THERE, pytest.approx(100 * 10e-6 + 20 * 100e-6))
+    await ask(http, url, max_tokens=50)
+    third = await ask(http, url, max_tokens=50)
+    assert (text(third), third["picoqwen"]["provider"]) == (HERE, "local")
+    assert "budget_per_day is 0.01 dollars" in third["picoqwen"]["notes"][0]
+    async with http.get(f"{url}/api/v1/health") as response:
+        budget = (await response.json())["hybrid"]["budget"]
+    assert (budget["spent_today"], budget["at_the_cap"]) == (pytest.approx(0.006), True)
+
+
+async def test_the_cheapest_is_this_machine_and_the_fastest_is_known_by_its_answers(house, http, stand_in):
+    slow = FakeProvider(0.3, ChatDelta(HERE), END)
+    url = await house(slow, [cloud(stand_in)])
+    assert text(await ask(http, url, routing="cheapest")) == HERE
+    assert text(await ask(http, url, routing="cloud_first")) == THERE
+    assert text(await ask(http, url, routing="fastest")) == THERE
+
+
+async def test_a_client_that_leaves_closes_the_connection(house, http, stand_in):
+    url = await house(FakeProvider(END), [cloud(stand_in, "stall_mid", timeout=60)], routing="cloud_first")
+    async with http.post(f"{url}/api/v1/chat", json=asking(stream=True)) as response:
+        await response.content.readline()
+    async with asyncio.timeout(20):
+        while not stand_in.left:
+            await asyncio.sleep(0.01)
+    async with http.get(f"{url}/api/v1/health") as response:
+        found = (await response.json())["hybrid"]["providers"]
+    assert all(each["failures"] == 0 for each in found)
+
+
+async def test_this_server_is_an_upstream_of_itself(house, http, serve):
+    inner = FakeProvider(ChatDelta(reasoning="hm"), ChatDelta("Hel"), ChatDelta("lo"), CALL, END, model="big")
+    behind = Upstream("behind", f"{await serve(inner, api_key='k')}/v1", "big", "k", trusted=True, timeout=20)
+    url = await house(FakeProvider(ChatDelta(HERE), END), [behind], routing="cloud_first")
+    answer = await ask(
+        http,
+        url,
+        tools=[TOOL],
+        max_tokens=9,
+        temperature=0.1,
+        top_k=5,
+        tool_choice="required",
+        enable_thinking=False,
+        response_format={"type": "json_schema", "json_schema": {"schema": {"type": "object"}}},
+    )
+    message, (request,) = answer["choices"][0]["message"], inner.requests
+    assert (message["content"], message["reasoning_content"]) == ("Hello", "hm")
+    assert message["tool_calls"][0]["function"]["name"] == "HassTurnOn"
+    assert answer["usage"]["prompt_tokens_details"] == {"cached_tokens": 3}
+    assert (request.max_tokens, request.sampling.temperature, request.sampling.top_k) == (9, 0.1, 5)
+    assert (request.tool_choice, request.thinking, request.tools[0].name) == ("required", False, "HassTurnOn")
+    assert request.response_format.type == "json"
+
+
+async def test_the_openai_client_names_the_models_of_all(house, stand_in):
+    url = await house(FakeProvider(END), [cloud(stand_in)])
+    async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as api:
+        assert [model.id async for model in api.models.list()] == ["tiny", "cloud/well"]
+
+
+async def test_probes_find_out_that_a_server_is_back(stand_in):
+    hybrid = make_hybrid(Settings(upstreams=(cloud(stand_in),)))
+    hybrid._probe_seconds = 0.01
+    vitals = hybrid._remote[0].vitals
+    vitals.failed("it was away", final=True)
+    await hybrid.start()
+    try:
+        async with asyncio.timeout(20):
+            while not vitals.may_try():
+                await asyncio.sleep(0.01)
+    finally:
+        await hybrid.stop()
