@@ -30,6 +30,8 @@ NEEDS_RESTART = frozenset(
             "kv_cache",
             "cache_dir",
         ),
+        *("upstreams", "routing", "privacy", "budget_per_day", "budget_per_month", "budget_file"),
+        "health_check_interval",
     }
 )
 
