@@ -12,7 +12,7 @@ from picoqwen_core.errors import AuthError, ForbiddenError, PicoQwenError, Reque
 from picoqwen_core.server.access import CALLER, is_open_to, key_name
 from picoqwen_core.server.completion import collected
 from picoqwen_core.server.metrics import measured
-from picoqwen_core.server.page import HEADERS, assets
+from picoqwen_core.server.page import PAGE_HEADERS, assets
 from picoqwen_core.server.patience import patient
 from picoqwen_core.server.schemas import BODY_SECONDS, chat_request
 from picoqwen_core.server.state import state_of
@@ -98,5 +98,5 @@ def _page(shown: str, messages: Iterable[Mapping[str, str]], status: int = 200) 
     kept = json.dumps([[each["role"], each["content"]] for each in messages], ensure_ascii=False)
     text = assets()["index.html"].body.decode()
     text = text.replace(_TALK, shown, 1).replace(_HISTORY, f'name="history" value="{escape(kept)}"', 1)
-    headers = {**HEADERS, "Cache-Control": "no-store"}
+    headers = {**PAGE_HEADERS, "Cache-Control": "no-store"}
     return web.Response(text=text, content_type="text/html", headers=headers, status=status)

@@ -22,7 +22,7 @@ let areModelsKnown = false;
 
 const KEYS = {
   "/": () => focusMessage(),
-  n: () => { location.hash = "#chat"; newChat(); },
+  n: () => { newChat(); focusMessage(); },
   e: () => edit(),
   r: () => retry(),
   h: () => showHistory(true),

@@ -52,8 +52,8 @@ export function showModelChoices() {
 
 export function newChat() {
   stop();
+  location.hash = "#chat";
   show(newConversation());
-  byId("message").focus();
 }
 
 export function stop() {
@@ -211,7 +211,7 @@ export function renderHistory() {
     button(each.title || t("new_chat"), () => open(each), { title: each.title, "aria-current": each.id === talk.id && "true" }),
     button("✕", () => remove(each), { class: "icon", "aria-label": `${t("delete")}: ${each.title}` })));
   byId("history").replaceChildren(
-    button(t("new_chat"), () => { showHistory(false); newChat(); }, { class: "main" }),
+    button(t("new_chat"), () => { showHistory(false); newChat(); byId("message").focus(); }, { class: "main" }),
     items.length ? element("ul", {}, items) : element("p", { class: "note" }, t("nothing_kept")),
     items.length ? button(t("delete_all"), removeAll, { class: "small bad" }) : "");
 }

@@ -40,10 +40,12 @@ def history_in(page: str) -> str:
 
 async def test_the_page_comes_under_a_strict_policy(serve, http):
     url = await serve(FakeProvider(END))
-    for path in ("/", "/ui/app.js", "/service-worker.js"):
+    for path in ("/", "/ui/index.html", "/service-worker.js"):
         status, headers, _ = await get(http, url + path)
         assert (status, headers["Content-Security-Policy"]) == (200, POLICY)
         assert headers["X-Content-Type-Options"] == "nosniff"
+    async with http.post(f"{url}/", data={"message": "hi"}) as response:
+        assert response.headers["Content-Security-Policy"] == POLICY
     assert "unsafe" not in POLICY
     assert "default-src 'none'" in POLICY
 

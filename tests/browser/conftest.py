@@ -1,0 +1,80 @@
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+DESKTOP = {"viewport": {"width": 1200, "height": 800}}
+# Generous, since the machine may be busy; nothing waits so long when all is well.
+MILLISECONDS = 30_000
+
+
+@contextmanager
+def process(*command: str) -> Iterator[tuple[subprocess.Popen, str]]:
+    """A server and its URL, once it says that it is ready."""
+    started = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    try:
+        for line in started.stdout:
+            if "ready on " in line:
+                yield started, line.split("ready on ")[1].strip() + "/"
+                return
+        raise RuntimeError(f"{command} ended with {started.wait()}")
+    finally:
+        started.kill()
+        started.wait()
+
+
+def stand_in(port: int = 0, *key: str):
+    """The server over the scripted provider."""
+    return process(sys.executable, "-m", "tests.browser.stand_in", str(port), *key)
+
+
+@pytest.fixture(scope="session")
+def scripted() -> Iterator[str]:
+    """URL of a server whose answers are scripted."""
+    with stand_in() as (_, url):
+        yield url
+
+
+@pytest.fixture(scope="session")
+def product() -> Iterator[str]:
+    """URL of the whole product with its built-in model."""
+    with process(sys.executable, "-m", "picoqwen_core", "serve", "--port", "0") as (_, url):
+        yield url
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=os.environ["CHROMIUM"], args=FLAGS)
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Open a URL in a fresh profile: `page = visit(url, **PHONE)`; no script may fail."""
+    failures: list[str] = []
+    with ExitStack() as stack:
+
+        def open_page(url: str, **options) -> Page:
+            context = browser.new_context(**{"locale": "en-US", **DESKTOP, **options})
+            stack.callback(context.close)
+            page = context.new_page()
+            page.set_default_timeout(MILLISECONDS)
+            page.on("pageerror", lambda error: failures.append(str(error)))
+            page.goto(url)
+            return page
+
+        yield open_page
+    assert failures == []

@@ -1,0 +1,85 @@
+"""The real server over a provider that answers by script: python -m tests.browser.stand_in PORT [API_KEY].
+
+What a model does seldom is had at once: pieces that come slowly, thinking, Markdown that attacks the page, a
+full queue, a model that breaks off. Everything but the provider is the product.
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator
+
+from picoqwen_core.config import Settings
+from picoqwen_core.errors import BusyError, EngineUnavailable
+from picoqwen_core.messages import ChatDelta, ChatRequest, InstalledModel, Usage
+from picoqwen_core.providers.provider import ProviderHealth
+from picoqwen_core.router import Router
+from picoqwen_core.server.app import make_app
+from picoqwen_core.server.run import listening
+from picoqwen_core.server.state import State
+
+ATTACK = (
+    '<img src=x onerror="window.hacked=1"> <script>window.hacked=1</script>\n\n'
+    "[link](javascript:window.hacked=1) ![picture](https://evil.example/x.png) **bold** `code`\n\n"
+    "| a | b |\n|---|---|\n| 1 | <b>2</b> |\n\n```js\n</code><script>window.hacked=1</script>\n```\n"
+    "\n- one\n- two"
+)
+
+
+class Scripted:
+    """Answers by the words of the last message."""
+
+    name = "scripted"
+
+    def __init__(self) -> None:
+        self.health = ProviderHealth("ready")
+        self.models = (InstalledModel("scripted", 1_000_000, True), InstalledModel("other", 2_000_000, True))
+        self.is_busy = True
+
+    def is_available(self) -> bool:
+        """Always."""
+        return True
+
+    def start(self) -> None:
+        """Nothing to start."""
+
+    async def stop(self) -> None:
+        """Nothing to stop."""
+
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta]:
+        """The answer that the last message asks for."""
+        said = request.messages[-1].content
+        if said == "busy once" and self.is_busy:
+            self.is_busy = False
+            raise BusyError("the queue is full")
+        for delta in self._deltas(said, request):
+            if said == "slowly":
+                await asyncio.sleep(0.05)
+            yield delta
+        if said == "break":
+            raise EngineUnavailable("the engine was killed")
+        yield ChatDelta(finish_reason="stop", usage=Usage(12, 400, 3))
+
+    def _deltas(self, said: str, request: ChatRequest) -> list[ChatDelta]:
+        if said == "slowly":
+            return [ChatDelta(f"word{index} ") for index in range(400)]
+        if said == "attack":
+            return [ChatDelta(ATTACK)]
+        if said == "think":
+            return [ChatDelta(reasoning="a deep thought"), ChatDelta("thought through")]
+        system = [message.content for message in request.messages if message.role == "system"]
+        return [
+            ChatDelta(f"You said: {said}. "),
+            ChatDelta(f"turns {len(request.messages)}; system {system}"),
+        ]
+
+
+async def main(port: int, api_key: str | None) -> None:
+    """Serve until killed."""
+    settings = Settings(port=port, api_key=api_key)
+    async with listening(make_app(State(settings, Router([Scripted()]))), settings) as url:
+        print(f"ready on {url}", flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None))
