@@ -1,5 +1,6 @@
 """How a provider is, as far as its answers and light probes tell; who is asked is decided in hybrid.py."""
 
+import math
 import random
 import time
 from collections import deque
@@ -54,7 +55,7 @@ class Vitals:
     def p95(self) -> float | None:
         """The time to the first piece of an answer that 19 of the last 20 kept to, in seconds."""
         ranked = sorted(self._latencies)
-        return ranked[int(0.95 * (len(ranked) - 1))] if ranked else None
+        return ranked[math.ceil(0.95 * len(ranked)) - 1] if ranked else None
 
     def may_try(self) -> bool:
         """Whether it may be asked now; after a pause by one request at a time, until one succeeds."""

@@ -151,7 +151,8 @@ class Hybrid:
 
         Raises RequestError for what nobody could answer, and NobodyAnswered when all have failed.
         """
-        answer = _Answer(notes=self._reservations(request, plan))
+        reservations = self._reservations(request, plan)
+        answer = _Answer(notes=list(reservations))
         for candidate in plan:
             if candidate.upstream is not None and candidate.vitals.banned_seconds:
                 answer.failures.append(
@@ -168,7 +169,7 @@ class Hybrid:
                 self._failed(candidate, request, answer, err)
             else:
                 return
-        raise NobodyAnswered("nobody could answer: " + "; ".join(answer.failures))
+        raise NobodyAnswered("nobody could answer: " + "; ".join([*answer.failures, *reservations]))
 
     async def _attempt(
         self, candidate: Candidate, request: ChatRequest, answer: _Answer

@@ -78,6 +78,10 @@ def test_a_probe_that_succeeds_ends_the_pause_but_proves_nothing_yet():
 
 def test_latency_fades_towards_the_newest_and_p95_knows_the_slow_ones():
     vitals, _ = watched()
+    vitals.succeeded(3.0)
+    vitals.succeeded(0.1)
+    assert vitals.p95 == 3.0
+    vitals, _ = watched()
     for _ in range(95):
         vitals.succeeded(0.1)
     for _ in range(5):

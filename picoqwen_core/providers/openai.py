@@ -1,6 +1,6 @@
 """Any OpenAI-compatible server as a provider: OpenAI, OpenRouter, llama.cpp, Ollama, vLLM, another Pico-Qwen.
 
-The openai package takes 32 MB and is imported only here, which is imported only where an upstream is set.
+The openai package takes 40 MB and is imported only here, which is imported only where an upstream is set.
 """
 
 import asyncio

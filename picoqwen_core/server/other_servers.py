@@ -19,7 +19,7 @@ def make_hybrid(settings: Settings) -> "Hybrid | None":
     if not settings.upstreams:
         return None
     try:
-        from picoqwen_core.providers.openai import OpenAIProvider  # noqa: PLC0415 - 32 MB, for who wants it
+        from picoqwen_core.providers.openai import OpenAIProvider  # noqa: PLC0415 - 40 MB, for who wants it
     except ImportError as err:
         raise ConfigError(
             f"upstreams need the package openai, which is not installed ({err}); pip install openai"

@@ -1,6 +1,8 @@
 """This machine and other servers: who answers, who does when that fails, the cost, and what they learn."""
 
 import asyncio
+import subprocess
+import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from picoqwen_core.server.other_servers import make_hybrid
 from picoqwen_core.server.run import listening
 from picoqwen_core.server.state import State
 from picoqwen_core.upstreams import Upstream
-from tests.server.conftest import END, FakeProvider, asking
+from tests.server.conftest import END, ROOT, FakeProvider, asking
 
 CALL = ChatDelta(tool_call=ToolCall("c1", "HassTurnOn", {"name": "lamp"}))
 HERE, THERE = "from here", "The lamp is on."
@@ -190,6 +192,12 @@ async def test_nothing_of_the_home_leaves_it_unless_allowed(house, http, stand_i
     assert stand_in.bodies == []
 
 
+async def test_the_error_says_that_privacy_left_somebody_out(house, http, stand_in):
+    url = await house(await stopped(), [cloud(stand_in)])
+    answer = await ask(http, url, tools=[TOOL])
+    assert "local: it has died; not cloud: privacy is no_home" in answer["error"]["message"]
+
+
 async def test_what_may_leave_leaves_without_the_structured_home(house, http, stand_in):
     url = await house(
         FakeProvider(ChatDelta(HERE), END), [cloud(stand_in)], routing="cloud_first", privacy="everything"
@@ -284,3 +292,14 @@ async def test_probes_find_out_that_a_server_is_back(stand_in):
                 await asyncio.sleep(0.01)
     finally:
         await hybrid.stop()
+
+
+def test_without_other_servers_nothing_of_them_is_imported():
+    code = (
+        "import sys; from picoqwen_core.config import Settings;"
+        "from picoqwen_core.server.app import make_server;"
+        "make_server(Settings()); print({'openai', 'httpx2', 'sqlite3', 'pydantic'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert result.stdout == "set()\n"
