@@ -1,4 +1,4 @@
-"""Recorded streams of OpenAI-compatible servers, as their chunks came, and requests as they go out."""
+"""Streams in the shapes that OpenAI-compatible servers send, written by hand; and requests as they go out."""
 
 import json
 from typing import Any
