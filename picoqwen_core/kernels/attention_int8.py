@@ -145,6 +145,9 @@ def _scores2(a, keys, following, head_dim, length, scores, stride):
         panel = keys + first * head_dim
         factors = keys + POSITIONS * head_dim + 2 * first * groups
         ahead = panel + AHEAD * head_dim if first < AHEAD else following + (first - AHEAD) * head_dim
+        later = (first + AHEAD) % POSITIONS * 2 * groups + POSITIONS * head_dim
+        for line in range(0, 2 * LANES * groups, 64):
+            ask_for_line((keys if first < AHEAD else following) + later + line)
         f0, f1 = _zero(), _zero()
         for g in range(groups):
             x = g // GROUPS * STEP + CHUNK * (g % GROUPS)
@@ -303,6 +306,8 @@ def _add_block2(values, following, head_dim, count, first, scores, stride, w0, w
     groups = head_dim // DIMENSIONS
     for g in range(groups):
         factors, later = scales + 2 * g * POSITIONS, g + groups // 2
+        for line in range(0, 2 * POSITIONS, 64):
+            ask_for_line(following + POSITIONS * head_dim + 2 * g * POSITIONS + line)
         _weigh(scores, factors, count, w0, weights)
         _weigh(scores + stride, factors, count, w1, weights + stride)
         ahead = values + later * _STRIPE if later < groups else following + (later - groups) * _STRIPE
