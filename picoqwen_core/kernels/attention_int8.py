@@ -289,6 +289,9 @@ def _attend2(job, start, group):
         p, following = block * POSITIONS, keys_of(job, min(block + 1, blocks - 1))
         count = min(POSITIONS, length - p)
         _scores2(rows, keys_of(job, block), following, head_dim, count, scores + 4 * p, stride)
+    # The softmax reads no memory: the first values can come meanwhile.
+    for line in range(0, AHEAD * head_dim, 64):
+        ask_for_line(values_of(job, 0) + line)
     end = (length + LANES - 1) // LANES * LANES
     w0, w1 = softmax(scores, start + 1, end, scale), softmax(scores + stride, length, end, scale)
     o0 = of(job, OUT)
