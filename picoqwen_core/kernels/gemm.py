@@ -30,11 +30,7 @@ from picoqwen_core.kernels.simd import load_scalar, store_scalar, vector_ops
 
 PANEL_ROWS = LANES
 _V = vector_ops(LANES)
-_load_i8, _load_f32, _store_f32, _store_i8 = _V.load_i8, _V.load_f32, _V.store_f32, _V.store_i8
-_broadcast4, _broadcast_f32 = _V.broadcast4, _V.broadcast_f32
-_dot4, _small_dot4, _to_f32, _fma, _mul = _V.dot4, _V.small_dot4, _V.to_f32, _V.fma, _V.mul
-_splat_i32, _zero_i32, _zero = _V.splat_i32, _V.zero_i32, _V.zero_f32
-_add_i32, _store_few = _V.add_i32, vector_ops(GROUPS).store_f32
+_store_f32, _store_i8, _store_few = _V.store_f32, _V.store_i8, vector_ops(GROUPS).store_f32
 
 
 @entry

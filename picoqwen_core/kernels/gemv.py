@@ -31,7 +31,7 @@ from picoqwen_core.kernels.simd import store_scalar, vector_ops
 _V, _FEW = vector_ops(LANES), vector_ops(GROUPS)
 _load_few, _fma_few, _hsum_few, _zero_few = _FEW.load_f32, _FEW.fma, _FEW.hsum, _FEW.zero_f32
 _load_i8, _load_f32, _zero_i32, _splat_f32 = _V.load_i8, _V.load_f32, _V.zero_i32, _V.splat_f32
-_to_f32, _fma, _hsum, _add, _mul, _zero = _V.to_f32, _V.fma, _V.hsum, _V.add, _V.mul, _V.zero_f32
+_to_f32, _fma, _hsum, _mul, _zero = _V.to_f32, _V.fma, _V.hsum, _V.mul, _V.zero_f32
 # How far ahead weights are asked for: hardware prefetchers stop at the end of a 4096-byte page. Two pages
 # gave 38 GB/s where one gave 31 and three 33.
 AHEAD = 8192

@@ -127,7 +127,6 @@ def vector_ops(lanes):
     """The operations on vectors of `lanes` 32-bit lanes, and of 4 x lanes bytes."""
     f32v, i32v, i8v = Vector("f32", lanes), Vector("i32", lanes), Vector("i8", 4 * lanes)
     address = types.int64
-    half_v, i16_v = ir.VectorType(F16, lanes), ir.VectorType(I16, lanes)
 
     @operation(f32v)
     def zero_f32(builder):
@@ -157,22 +156,6 @@ def vector_ops(lanes):
     @operation(f32v, address)
     def load_f32(builder, at):
         return load_at(builder, at, f32v.llvm)
-
-    @operation(f32v, address)
-    def load_f16(builder, at):
-        return widened(builder, load_at(builder, at, half_v))
-
-    @operation(f32v, address)
-    def broadcast_f16(builder, at):
-        """The float16 at an address in every lane."""
-        # Converted as a vector: LLVM would build a scalar in a register that another value still needs.
-        return widened(builder, splat(builder, load_at(builder, at, F16), lanes))
-
-    @operation(f32v, address)
-    def load_bf16(builder, at):
-        bits = builder.zext(load_at(builder, at, i16_v), i32v.llvm)
-        shifted = builder.shl(bits, ir.Constant(i32v.llvm, [16] * lanes))
-        return builder.bitcast(shifted, f32v.llvm)
 
     @operation(f32v, address)
     def broadcast_f32(builder, at):
@@ -234,10 +217,6 @@ def vector_ops(lanes):
     def add_i32(builder, a, b):
         return builder.add(a, b)
 
-    @operation(i32v, i32v, i32v)
-    def sub_i32(builder, a, b):
-        return builder.sub(a, b)
-
     @operation(f32v, f32v, f32v)
     def sub(builder, a, b):
         return builder.fsub(a, b)
@@ -297,12 +276,6 @@ def emit_prefetch(builder, at):
     signature = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
     function = cgutils.get_or_insert_function(builder.module, signature, "llvm.prefetch.p0")
     builder.call(function, [pointer, I32(0), I32(3), I32(1)])
-
-
-@operation(types.float32, types.int64)
-def load_half(builder, at):
-    """One float16 as float32."""
-    return widened(builder, load_at(builder, at, F16))
 
 
 @operation(types.float32, types.int64)
