@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import jsonschema  # type: ignore[import-untyped]  # no stubs are installed
+import jsonschema
 import numpy as np
 
 from benchmarks.random_models import SMALL, TINY, random_model

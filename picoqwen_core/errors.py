@@ -22,6 +22,7 @@ PicoQwenError
 │   │   └── ProviderTimeout  it gave no sign of life; whether it worked, and will be paid for it, is not known
 │   └── ProviderRefused      it does not accept the key, the model or the request
 ├── NobodyAnswered           everybody who might have answered was asked, and failed
+├── ToolError                a tool could not do what it was called for
 ├── BudgetExceeded           the answer would cost more than may be spent
 ├── ForbiddenError           what was asked for is not allowed here
 └── BusyError                the queue is full; try again later
@@ -186,6 +187,18 @@ class NobodyAnswered(PicoQwenError):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "nobody_answered"
+
+
+class ToolError(PicoQwenError):
+    """A tool could not do what it was called for; the model is told, and may do better."""
+
+    status = HTTPStatus.BAD_GATEWAY
+    code = "tool_failed"
+
+    def __init__(self, message: str, *, untrusted: bool = False) -> None:
+        """untrusted: whether the message holds words that somebody else wrote."""
+        super().__init__(message)
+        self.untrusted = untrusted
 
 
 class BudgetExceeded(PicoQwenError):

@@ -32,8 +32,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "terminal": VOCABULARY,
     "server": {
         *("router", "providers", "config", "installed", "memory", "pressure", "cpu", "catalog", "hub"),
-        *("engine.client", "hybrid", "spending", "budget", "upstreams", "prices", *VOCABULARY),
+        *("engine.client", "hybrid", "spending", "budget", "upstreams", "prices", "agents", *VOCABULARY),
     },
+    "agents": {"router", "config", *VOCABULARY},
     "router": {"providers", "hybrid", *VOCABULARY},
     "hybrid": {"providers", "health", "spending", "restart", "upstreams", *VOCABULARY},
     "spending": {"budget", "prices", "upstreams", *VOCABULARY},
@@ -127,7 +128,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "jinja2": ("chat",),
     "openai": ("providers.openai",),
     "httpx2": ("providers.openai",),
-    "aiohttp": ("server", "hub"),
+    "aiohttp": ("server", "hub", "agents"),
     "homeassistant": (),
 }
 CORE = [path for path in sources("picoqwen_core") if path.name != "__init__.py"]
