@@ -10,7 +10,14 @@ from picoqwen_core.errors import ConfigError, RequestError
 from picoqwen_core.messages import ToolSpec
 
 # The tools that come with the server: the name, and the file whose make() gives it, imported when it is used.
-BUILT_IN: dict[str, str] = {}
+BUILT_IN: dict[str, str] = {
+    "web_search": "web_search",
+    "read_page": "read_page",
+    "calculator": "calculator",
+    "date_time": "date_time",
+    "convert_units": "convert_units",
+    "notes": "notes",
+}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,127}")
 # Between a server's name and its tool's.
 NAMESPACE = "__"

@@ -4,11 +4,11 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import aiohttp
+from picoqwen_core.errors import ConfigError
 
 
 async def addresses_of(host: str, port: int) -> list[str]:
@@ -19,16 +19,21 @@ async def addresses_of(host: str, port: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Toolbox:
-    """Settings and seams. `session` gives the client session that is open while the server runs.
+    """Settings and seams.
 
     search: "duckduckgo" or "searxng"; allowed_hosts: host[:port] of this network that pages may be read from
     in spite of their addresses; notes: the file of notes, None for memory only.
     """
 
-    session: Callable[[], "aiohttp.ClientSession"] | None = None
     search: str = "duckduckgo"
     searxng_url: str | None = None
     allowed_hosts: tuple[str, ...] = ()
     notes: Path | None = None
     now: Callable[[], float] = time.time
     resolve: Callable[..., Any] = field(default=addresses_of)
+
+    def need(self, *libraries: str) -> None:
+        """Raises ConfigError naming what is not installed."""
+        missing = [library for library in libraries if find_spec(library) is None]
+        if missing:
+            raise ConfigError(f"{', '.join(missing)} is not installed; install picoqwen[agents]")
