@@ -231,8 +231,37 @@ class InstalledModel:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenizeRequest:
+    """What to count: raw text, or a conversation as the model's template writes it."""
+
+    text: str = ""
+    messages: tuple[Message, ...] = ()
+    tools: tuple[ToolSpec, ...] = ()
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Token ids, and the text that each stands for; a piece may be half a character."""
+
+    ids: tuple[int, ...]
+    pieces: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DetokenizeRequest:
+    """Token ids to be written as text."""
+
+    tokens: tuple[int, ...]
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EngineStatus:
-    """What an engine has done since it started, in tokens, and what is waiting for it now."""
+    """What an engine has done since it started, in tokens, and what is waiting for it now.
+
+    context_limit: tokens that a new request may take; memory_step: providers/shortage.py.
+    """
 
     active: bool
     queued: int
@@ -242,3 +271,5 @@ class EngineStatus:
     rss_bytes: int
     guessed_tokens: int = 0
     right_guesses: int = 0
+    context_limit: int = 0
+    memory_step: int = 0

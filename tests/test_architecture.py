@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "convert": {"byte_level", "chat", "loaders", "model.config", "quants", *VOCABULARY},
     "terminal": VOCABULARY,
     "server": {
-        *("router", "providers", "config", "installed", "memory", "pressure", "cpu", "catalog", "hub"),
+        *("router", "providers", "config", "installed", "memory", "machine", "cpu", "catalog", "hub"),
         *("engine.client", "hybrid", "spending", "budget", "upstreams", "prices", "agents", *VOCABULARY),
     },
     "agents": {"router", "config", *VOCABULARY},
@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "restart": set(),
     "upstreams": {"prices", "errors"},
     "prices": set(),
-    "providers": {"engine.client", "installed", "memory", "upstreams", *VOCABULARY},
+    "providers": {"engine.client", "installed", "machine", "memory", "upstreams", *VOCABULARY},
     "engine.client": {"engine.connection", *WIRE, *VOCABULARY},
     "engine.connection": WIRE | VOCABULARY,
     "engine.protocol": VOCABULARY,
@@ -111,7 +111,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "hub": {"installed", *VOCABULARY},
     "catalog": set(),
     "installed": set(),
-    "pressure": {"machine"},
     "errors": set(),
     "messages": set(),
 }

@@ -17,11 +17,14 @@ from picoqwen_core.errors import EngineError, EngineUnavailable, PicoQwenError
 from picoqwen_core.messages import (
     ChatDelta,
     ChatRequest,
+    DetokenizeRequest,
     EngineStatus,
     GenerateRequest,
     ModelInfo,
     Primed,
     ScoreRequest,
+    TokenizeRequest,
+    Tokens,
 )
 
 _LOGGER = logging.getLogger(__name__)
@@ -74,6 +77,7 @@ class EngineClient:
     """
 
     hung_seconds = HUNG_SECONDS
+    _memory_step = 0
 
     def __init__(
         self,
@@ -164,11 +168,24 @@ class EngineClient:
 
     async def score(self, request: ScoreRequest) -> list[float]:
         """The log probability of each of the request's choices. Cancelling it stops the work."""
-        frame: dict[str, Any] = {"op": "score", "request": to_json(request)}
-        with self._ready_connection().open(frame) as replies:
-            reply = await self._heard(replies)
-        scores: list[float] = reply["scores"]
+        scores: list[float] = (await self._once("score", request))["scores"]
         return scores
+
+    async def tokenize(self, request: TokenizeRequest) -> Tokens:
+        """The tokens of a text or a conversation. Raises RequestError."""
+        return from_json(Tokens, (await self._once("tokenize", request))["tokens"])
+
+    async def detokenize(self, request: DetokenizeRequest) -> str:
+        """The text of tokens. Raises RequestError."""
+        text: str = (await self._once("detokenize", request))["text"]
+        return text
+
+    async def save_memory(self, step: int, time_limit: float = 5.0) -> None:
+        """Let the worker, and those that follow it, take or take back steps for want of memory."""
+        self._memory_step = step
+        if self.state == "ready":
+            async with asyncio.timeout(time_limit):
+                await self._ready_connection().ask("memory", step=step)
 
     async def prime(self, request: ChatRequest) -> Primed:
         """Read a prompt ahead, after all other work. Cancelling it stops the work."""
@@ -193,6 +210,11 @@ class EngineClient:
                     return
                 yield from_json(ChatDelta, reply["delta"])
 
+    async def _once(self, op: str, request: object) -> dict[str, Any]:
+        """The one reply to a request."""
+        with self._ready_connection().open({"op": op, "request": to_json(request)}) as replies:
+            return await self._heard(replies)
+
     async def _heard(self, replies: Replies) -> dict[str, Any]:
         """The next reply. Raises EngineUnavailable when none comes in time."""
         try:
@@ -216,6 +238,8 @@ class EngineClient:
             self._connection = await WorkerConnection.launch(self._arguments())
             async with asyncio.timeout(self._start_timeout):
                 self.info = await self._connection.ready()
+                if self._memory_step:
+                    await self._connection.ask("memory", step=self._memory_step)
         except TimeoutError as err:
             message = f"the engine of {self._model_id} was not ready after {self._start_timeout:g} s"
             await self._give_up(message)

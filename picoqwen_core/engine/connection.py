@@ -110,9 +110,9 @@ class WorkerConnection:
                 with suppress(EngineUnavailable):
                     self._send({"op": "cancel", "id": number})
 
-    async def ask(self, op: str) -> Frame:
+    async def ask(self, op: str, **more: object) -> Frame:
         """Send a request that has one reply, and return it."""
-        with self.open({"op": op}) as replies:
+        with self.open({"op": op, **more}) as replies:
             return await replies.next()
 
     async def ended(self) -> None:

@@ -20,6 +20,9 @@ from picoqwen_core.sampling import Sampler
 # The matrix products are efficient from here on, and nobody waits too long for his turn.
 PREFILL_CHUNK = 256
 SEQUENCES = 4
+# Where memory is short: the step from which prefixes are not kept, and that from which contexts are shorter.
+KEEP_NO_PREFIXES, SHORTER_CONTEXT = 1, 2
+_SHORT_CONTEXT = 512
 # Without a limit: more than any test needs.
 _MANY_BLOCKS = 1 << 30
 
@@ -62,6 +65,7 @@ class Engine:
         self._arrived: list[Task] = []
         self._taken_over = False
         self._closed = False
+        self._memory_step = 0
         self._done = EngineStats()
         self._measured: list[Task] = []
 
@@ -76,6 +80,24 @@ class Engine:
             done.guessed_tokens + sum(task.counts.guessed_tokens for task in tasks),
             done.right_guesses + sum(task.counts.right_guesses for task in tasks),
         )
+
+    @property
+    def context_limit(self) -> int:
+        """Tokens of prompt and answer together that a new request may have."""
+        if self._memory_step < SHORTER_CONTEXT:
+            return self.context_length
+        return min(self.context_length, max(_SHORT_CONTEXT, self.context_length // 2))
+
+    @property
+    def memory_step(self) -> int:
+        """Steps that were taken for want of memory (providers/shortage.py)."""
+        return self._memory_step
+
+    def save_memory(self, step: int) -> None:
+        """Take steps for want of memory, or take them back: keep no prefixes, take shorter contexts."""
+        with self._changed:
+            self._memory_step = step
+            self._changed.notify()
 
     @property
     def is_idle(self) -> bool:
@@ -178,7 +200,7 @@ class Engine:
                 continue
             idle()
             with self._changed:
-                self._changed.wait_for(lambda: self._arrived or self._closed)
+                self._changed.wait_for(lambda: self._arrived or self._closed or self._is_to_forget)
 
     def close(self) -> None:
         """Let `run` return."""
@@ -190,9 +212,15 @@ class Engine:
         """Compute one pass of each kind; returns whether there was anything to do."""
         with self._changed:
             arrived, self._arrived = self._arrived, []
+        if self.scheduler.keeps_prefixes != (self._memory_step < KEEP_NO_PREFIXES):
+            self.scheduler.keep_prefixes(not self.scheduler.keeps_prefixes)
         for task in arrived:
             self.scheduler.add(task)
         return self.scheduler.step()
+
+    @property
+    def _is_to_forget(self) -> bool:
+        return self._memory_step >= KEEP_NO_PREFIXES and self.scheduler.keeps_prefixes
 
     def _output(self, task: Task) -> Iterator[int]:
         """Have a task worked on; its ids as they come. Leaving early cancels it."""
@@ -226,12 +254,16 @@ class Engine:
         """How many tokens may be generated, at least 1."""
         if not prompt_ids:
             raise RequestError("the prompt is empty")
-        if len(prompt_ids) >= self.context_length:
-            raise ContextLengthExceeded(
-                f"the prompt has {len(prompt_ids)} tokens, but the context holds {self.context_length}, "
-                "answer included"
+        most = self.context_limit
+        if len(prompt_ids) >= most:
+            short = (
+                f" while memory is short (else {self.context_length})" if most < self.context_length else ""
             )
-        room = self.context_length - len(prompt_ids)
+            raise ContextLengthExceeded(
+                f"the prompt has {len(prompt_ids)} tokens, but the context holds {most}, answer included"
+                + short
+            )
+        room = most - len(prompt_ids)
         limit = room if max_tokens is None else min(max_tokens, room)
         if limit < 1:
             raise RequestError(f"max_tokens must be at least 1, got {max_tokens}")

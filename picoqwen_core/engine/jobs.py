@@ -14,7 +14,7 @@ class Job:
     """A request as it came over the wire; `cancelled` is set from the reader thread."""
 
     id: int
-    op: Literal["chat", "generate", "score", "prime"]
+    op: Literal["chat", "generate", "score", "prime", "tokenize", "detokenize"]
     request: dict[str, Any]
     cancelled: threading.Event = field(default_factory=threading.Event)
 

@@ -24,12 +24,15 @@ from picoqwen_core.loaders.open import open_checkpoint
 from picoqwen_core.messages import (
     ChatDelta,
     ChatRequest,
+    DetokenizeRequest,
     FinishReason,
     GenerateRequest,
     ModelInfo,
     Primed,
     SamplingParams,
     ScoreRequest,
+    TokenizeRequest,
+    Tokens,
     Usage,
 )
 from picoqwen_core.model.qwen3 import Qwen3
@@ -159,6 +162,29 @@ class LoadedModel:
                     "give them distinct beginnings, such as letters"
                 )
         return self.engine.score(self._tokenizer.encode(prompt), choices, cancelled=cancelled)
+
+    def tokenize(self, request: TokenizeRequest) -> Tokens:
+        """The tokens of raw text, or of a conversation as the template writes it.
+
+        RequestError for a conversation where there is no template, or where home/ writes the prompts.
+        """
+        text = request.text
+        if request.messages:
+            if self._template is None or self.info.built_in:
+                raise RequestError(f"{self.info.id} has no chat template; give `text` instead of `messages`")
+            text = self._template.render(request.messages, request.tools)
+        ids = self._tokenizer.encode(text)
+        return Tokens(tuple(ids), tuple(self._tokenizer.decode([each]) for each in ids))
+
+    def detokenize(self, request: DetokenizeRequest) -> str:
+        """The text of tokens. RequestError for an id that the vocabulary does not have."""
+        for token in request.tokens:
+            if not 0 <= token < self._tokenizer.vocab_size:
+                raise RequestError(
+                    f"tokens: {token} is not in the vocabulary; "
+                    f"allowed: 0 to {self._tokenizer.vocab_size - 1}"
+                )
+        return self._tokenizer.decode(request.tokens)
 
     def _template_chat(self, request: ChatRequest, cancelled: Callable[[], bool]) -> Iterator[ChatDelta]:
         if self._template is None:

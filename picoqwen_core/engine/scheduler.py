@@ -29,6 +29,7 @@ class Scheduler:
         """sequences: tasks that share passes; blocks: the memory limit; piece: most tokens read in one go."""
         self.cache: PrefixCache[Any] = PrefixCache(model.block_tokens)
         self.prefilled_tokens = 0
+        self.keeps_prefixes = True
         self._model = model
         self._context_length = context_length
         self._sequences = sequences
@@ -48,6 +49,14 @@ class Scheduler:
     def add(self, task: Task) -> None:
         """Take a task; it is worked on when its turn comes."""
         self._waiting.append(task)
+
+    def keep_prefixes(self, keep: bool) -> None:
+        """Whether what was read is kept for others; where it is not, what there is goes too."""
+        self.keeps_prefixes = keep
+        if not keep:
+            self.cache.clear()
+            # What they hold of it is theirs alone now.
+            self._shared = dict.fromkeys(self._shared, 0)
 
     def step(self) -> bool:
         """One pass for answers and one for a prompt; returns whether there was anything to do."""
@@ -167,6 +176,8 @@ class Scheduler:
 
     def _share(self, task: Task) -> None:
         """Let others find a prompt's whole blocks while its answer is being written."""
+        if not self.keeps_prefixes:
+            return
         whole = task.held.length // self._model.block_tokens
         self.cache.insert(
             task.ids[: whole * self._model.block_tokens], task.held.blocks[:whole], self._exact[task]
@@ -177,7 +188,9 @@ class Scheduler:
         """Put what a task has read into the tree, and take its cache away."""
         held = task.held
         self._active.remove(task)
-        self.cache.insert(task.ids[: held.length], held.blocks, self._exact.pop(task))
+        exact = self._exact.pop(task)
+        if self.keeps_prefixes:
+            self.cache.insert(task.ids[: held.length], held.blocks, exact)
         del self._shared[task]
         task.cache = None
         self._make_room()

@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,14 @@ from picoqwen_core.errors import EngineError, PicoQwenError
 from picoqwen_core.folders import cache_folder
 from picoqwen_core.machine.limits import read_memory
 from picoqwen_core.memory import settle
-from picoqwen_core.messages import ChatRequest, EngineStatus, GenerateRequest, ScoreRequest
+from picoqwen_core.messages import (
+    ChatRequest,
+    DetokenizeRequest,
+    EngineStatus,
+    GenerateRequest,
+    ScoreRequest,
+    TokenizeRequest,
+)
 
 if TYPE_CHECKING:
     from picoqwen_core.engine.loaded import LoadedModel
@@ -123,7 +130,7 @@ class Worker:
 
     def _handle(self, frame: Frame) -> None:
         match frame["op"]:
-            case "chat" | "generate" | "score" | "prime":
+            case "chat" | "generate" | "score" | "prime" | "tokenize" | "detokenize":
                 jobs = self._primes if frame["op"] == "prime" else self._jobs
                 try:
                     jobs.add(Job(frame["id"], frame["op"], frame["request"]))
@@ -132,26 +139,17 @@ class Worker:
             case "cancel":
                 self._jobs.cancel(frame["id"])
                 self._primes.cancel(frame["id"])
+            case "memory":
+                if self._model is not None:
+                    self._model.engine.save_memory(frame["step"])
+                self.send({"id": frame["id"], "end": True})
             case "status":
                 self.send({"id": frame["id"], "status": to_json(self._status())})
 
     def _answer(self, model: "LoadedModel", job: Job) -> None:
         try:
-            if job.op == "score":
-                scores = model.score(from_json(ScoreRequest, job.request), job.cancelled.is_set)
-                self.send({"id": job.id, "scores": scores})
-                return
-            if job.op == "prime":
-                primed = model.prime(from_json(ChatRequest, job.request), job.cancelled.is_set)
-                self.send({"id": job.id, "primed": to_json(primed)})
-                return
-            if job.op == "chat":
-                deltas = model.chat(from_json(ChatRequest, job.request), job.cancelled.is_set)
-            else:
-                deltas = model.generate(from_json(GenerateRequest, job.request), job.cancelled.is_set)
-            for delta in deltas:
-                self.send({"id": job.id, "delta": to_json(delta)})
-            self.send({"id": job.id, "end": True})
+            for frame in _frames(model, job):
+                self.send({"id": job.id, **frame})
         except PicoQwenError as err:
             self.send({"id": job.id, "error": error_to_json(err)})
         except Exception as err:
@@ -170,7 +168,31 @@ class Worker:
             rss_bytes=psutil.Process().memory_info().rss,
             guessed_tokens=stats.guessed_tokens if stats else 0,
             right_guesses=stats.right_guesses if stats else 0,
+            context_limit=self._model.engine.context_limit if self._model else 0,
+            memory_step=self._model.engine.memory_step if self._model else 0,
         )
+
+
+def _frames(model: "LoadedModel", job: Job) -> Iterator[Frame]:
+    """What is sent for one job, to its last frame."""
+    match job.op:
+        case "score":
+            yield {"scores": model.score(from_json(ScoreRequest, job.request), job.cancelled.is_set)}
+        case "prime":
+            primed = model.prime(from_json(ChatRequest, job.request), job.cancelled.is_set)
+            yield {"primed": to_json(primed)}
+        case "tokenize":
+            yield {"tokens": to_json(model.tokenize(from_json(TokenizeRequest, job.request)))}
+        case "detokenize":
+            yield {"text": model.detokenize(from_json(DetokenizeRequest, job.request))}
+        case "chat" | "generate":
+            if job.op == "chat":
+                deltas = model.chat(from_json(ChatRequest, job.request), job.cancelled.is_set)
+            else:
+                deltas = model.generate(from_json(GenerateRequest, job.request), job.cancelled.is_set)
+            for delta in deltas:
+                yield {"delta": to_json(delta)}
+            yield {"end": True}
 
 
 def _rest() -> None:

@@ -1,8 +1,8 @@
 """What this process may use: CPUs and memory, of the machine and of the control groups that it is in."""
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from picoqwen_core.machine.topology import online_cpus
@@ -14,12 +14,16 @@ _CGROUPS = "sys/fs/cgroup"
 class Memory:
     """Bytes: what this process and its neighbours may have in all, and what can still be had; 0 if not told.
 
-    limited: whether a control group sets the total, rather than the machine's own size.
+    limited: whether a control group sets the total, rather than the machine's own size; stalled: the share of
+    time (0 to 1) in which work stood still for memory, None where the kernel does not tell; kills: processes
+    that the kernel has ended for want of memory in these control groups.
     """
 
     total: int
     available: int
     limited: bool = False
+    stalled: float | None = None
+    kills: int = 0
 
 
 def read_cpus(root: Path = Path("/")) -> frozenset[int]:
@@ -38,8 +42,12 @@ def read_cpu_limit(root: Path = Path("/")) -> float | None:
 def read_memory(root: Path = Path("/")) -> Memory:
     """The machine's memory, or what the control groups leave of it."""
     told = _pairs(root / "proc/meminfo", ":")
-    memory = Memory(told.get("MemTotal", 0) << 10, told.get("MemAvailable", 0) << 10)
-    for folder in _folders(root, "memory"):
+    folders = list(_folders(root, "memory"))
+    stalled = _stalled([*(each / "memory.pressure" for each in folders), root / "proc/pressure/memory"])
+    kills = max((_pairs(each / "memory.events", " ").get("oom_kill", 0) for each in folders), default=0)
+    total, available = told.get("MemTotal", 0) << 10, told.get("MemAvailable", 0) << 10
+    memory = Memory(total, available, stalled=stalled, kills=kills)
+    for folder in folders:
         limit = _number(folder / "memory.max", folder / "memory.limit_in_bytes")
         # What is no less than the machine has is no limit; version 1 writes a number where there is none.
         if limit is None or limit >= memory.total:
@@ -48,8 +56,22 @@ def read_memory(root: Path = Path("/")) -> Memory:
         cached = _pairs(folder / "memory.stat", " ")
         # Pages of files that were not looked at lately are given up where memory is needed.
         free = limit - used + cached.get("total_inactive_file", cached.get("inactive_file", 0))
-        memory = Memory(limit, max(0, min(memory.available, free)), limited=True)
+        memory = replace(memory, total=limit, available=max(0, min(memory.available, free)), limited=True)
     return memory
+
+
+def _stalled(paths: Iterable[Path]) -> float | None:
+    """The share of the last 10 seconds in which nothing could go on: "full avg10" of the first that tells."""
+    for path in paths:
+        try:
+            lines = path.read_text(encoding="ascii").splitlines()
+        except OSError:
+            # Also where the kernel has the file but not the feature (EOPNOTSUPP).
+            continue
+        for line in lines:
+            if line.startswith("full avg10="):
+                return float(line.split()[1].removeprefix("avg10=")) / 100
+    return None
 
 
 def _folders(root: Path, controller: str) -> Iterator[Path]:

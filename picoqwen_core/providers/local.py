@@ -20,11 +20,14 @@ from picoqwen_core.installed import model_file
 from picoqwen_core.messages import (
     ChatDelta,
     ChatRequest,
+    DetokenizeRequest,
     EngineStatus,
     GenerateRequest,
     InstalledModel,
     Primed,
     ScoreRequest,
+    TokenizeRequest,
+    Tokens,
 )
 from picoqwen_core.providers.provider import ProviderHealth
 
@@ -33,6 +36,7 @@ _LOGGER = logging.getLogger(__name__)
 # A worker that is loading or coming back takes seconds; a request waits this long for it.
 READY_SECONDS = 10.0
 _POLL_SECONDS = 0.05
+_TELL_SECONDS = 1.0
 
 type Admission = Callable[["LocalProvider"], Awaitable[None]]
 
@@ -74,6 +78,8 @@ class LocalProvider:
         self._loading: asyncio.Task[None] | None = None
         self._stopped = False
         self._refused: InsufficientMemory | None = None
+        # Why no requests are taken; the built-in model always takes them.
+        self._refusal: str | None = None
         # How the last attempt to start ended.
         self._attempted = asyncio.Event()
         self._failure: PicoQwenError | None = None
@@ -188,6 +194,25 @@ class LocalProvider:
             await self._until_ready()
             return await self._client.prime(request)
 
+    async def tokenize(self, request: TokenizeRequest) -> Tokens:
+        """The tokens of a text or a conversation; waits like chat."""
+        with self._use():
+            await self._until_ready()
+            return await self._client.tokenize(request)
+
+    async def detokenize(self, request: DetokenizeRequest) -> str:
+        """The text of tokens; waits like chat."""
+        with self._use():
+            await self._until_ready()
+            return await self._client.detokenize(request)
+
+    async def save_memory(self, step: int, refusal: str | None) -> None:
+        """Take a step for want of memory or take it back; refusal: what requests are told, None lets them."""
+        self._refusal = refusal
+        # A worker that does not hear is hung or gone, which others notice.
+        with suppress(PicoQwenError, TimeoutError):
+            await self._client.save_memory(step, _TELL_SECONDS)
+
     async def status(self, time_limit: float) -> EngineStatus:
         """What the worker counts. Raises EngineUnavailable, or TimeoutError."""
         return await self._client.status(time_limit)
@@ -240,6 +265,9 @@ class LocalProvider:
 
     async def _until_ready(self) -> None:
         """Wait while the worker starts; what is wrong otherwise, the client says itself."""
+        info = self._client.info
+        if self._refusal is not None and not (info is not None and info.built_in):
+            raise InsufficientMemory(self._refusal)
         self.start()
         try:
             async with asyncio.timeout(self._ready_seconds):

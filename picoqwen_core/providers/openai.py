@@ -23,10 +23,13 @@ from picoqwen_core.errors import (
 from picoqwen_core.messages import (
     ChatDelta,
     ChatRequest,
+    DetokenizeRequest,
     GenerateRequest,
     InstalledModel,
     Primed,
     ScoreRequest,
+    TokenizeRequest,
+    Tokens,
     Usage,
 )
 from picoqwen_core.providers.openai_wire import AnswerReader, accepts, body_of
@@ -132,6 +135,20 @@ class OpenAIProvider:
         """Refused: it gives no probabilities of whole answers."""
         count = len(request.choices)
         raise RequestError(f"model {self.upstream.model_id!r} cannot weigh {count} choices; ask this machine")
+
+    async def tokenize(self, request: TokenizeRequest) -> Tokens:
+        """Refused: its vocabulary is not known here."""
+        del request
+        raise RequestError(
+            f"the tokens of {self.upstream.model_id!r} are not known here; ask for a model of here"
+        )
+
+    async def detokenize(self, request: DetokenizeRequest) -> str:
+        """Refused: its vocabulary is not known here."""
+        del request
+        raise RequestError(
+            f"the tokens of {self.upstream.model_id!r} are not known here; ask for a model of here"
+        )
 
     async def prime(self, request: ChatRequest) -> Primed:
         """Nothing is read ahead, since that would cost money."""

@@ -1,6 +1,6 @@
 """The models of this machine: which are installed, which are loaded, and which must give way to others.
 
-One worker process for each loaded model (local.py). What weighs on the machine is decided in pressure.py;
+One worker process for each loaded model (local.py). The steps for want of memory are decided in shortage.py;
 files come and go on the disk (installed.py) and are taken up by the watch that runs beside the requests.
 """
 
@@ -15,9 +15,10 @@ from pathlib import Path
 
 from picoqwen_core.errors import ForbiddenError, InsufficientMemory, ModelInUse, ModelNotFound
 from picoqwen_core.installed import ModelFile, files_of, find_models, model_file, pick
+from picoqwen_core.machine.limits import Memory
 from picoqwen_core.memory import resident_mb
 from picoqwen_core.providers.local import LocalProvider
-from picoqwen_core.providers.shortage import LOAD_NOTHING, UNLOAD_IDLE, Supply, next_level
+from picoqwen_core.providers.shortage import REFUSE, STEPS, UNLOAD_IDLE, next_level
 
 _LOGGER = logging.getLogger(__name__)
 _MEGABYTE = 1_000_000
@@ -54,7 +55,7 @@ class ModelPool:
         folder: Path | None = None,
         pinned: Iterable[str] = (),
         limits: PoolLimits | None = None,
-        supply: Callable[[], Supply] | None = None,
+        supply: Callable[[], Memory] | None = None,
     ) -> None:
         """make(path, admit=...): a provider that is not started; residents: loaded at the start and never
         unloaded, the first answers requests that name no model; others: further files; folder: where models
@@ -68,6 +69,7 @@ class ModelPool:
         self.level = 0
         self._make = make
         self._supply = supply
+        self._kills: int | None = None
         self._fixed = {found.id: found for found in map(model_file, (*residents, *others))}
         self._residents = tuple(model_file(path).id for path in residents)
         self._pinned = frozenset(pinned)
@@ -157,10 +159,13 @@ class ModelPool:
 
         Raises InsufficientMemory when what is in use or pinned leaves none.
         """
+        await self._tell(provider)
         if self.is_resident(provider):
             return
-        if self.level >= LOAD_NOTHING:
-            raise InsufficientMemory(f"model {provider.model_id!r} is not loaded while memory is short")
+        if self.level >= UNLOAD_IDLE:
+            raise InsufficientMemory(
+                f"model {provider.model_id!r} is not loaded while memory is short: {self._to_be_had()}"
+            )
         async with self._room:
             while (reason := self._too_much_with(provider)) is not None:
                 victim = self._least_lately_used(provider)
@@ -182,12 +187,32 @@ class ModelPool:
         """Take a step where memory is short, or take one back; models that nobody uses are unloaded first."""
         if self._supply is None:
             return
-        level = next_level(self.level, self._supply())
+        memory = self._supply()
+        killed = self._kills is not None and memory.kills > self._kills
+        self._kills = memory.kills
+        level = next_level(self.level, memory, killed=killed)
         if level != self.level:
-            _LOGGER.warning("Memory: step %d of degradation, was %d", level, self.level)
+            _LOGGER.warning(
+                "Memory: step %d of degradation (%s), was %d; %s",
+                *(level, STEPS[level], self.level, self._to_be_had()),
+            )
             self.level = level
+            await asyncio.gather(*(self._tell(each) for each in self.providers))
         if self.level >= UNLOAD_IDLE and (victim := await self.evict_idle()) is not None:
             _LOGGER.warning("Unloaded %s, because memory is short", victim.model_id)
+
+    def _to_be_had(self) -> str:
+        memory = self._supply() if self._supply is not None else Memory(0, 0)
+        return f"{memory.available // _MEGABYTE} of {memory.total // _MEGABYTE} MB can be had"
+
+    async def _tell(self, provider: LocalProvider) -> None:
+        """Let a model know the step; one that is asked for too much says why."""
+        refusal = None
+        if self.level >= REFUSE:
+            refusal = (
+                f"model {provider.model_id!r} takes no requests while memory is short: {self._to_be_had()}"
+            )
+        await provider.save_memory(self.level, refusal)
 
     def _too_much_with(self, provider: LocalProvider) -> str | None:
         """What would be exceeded with this model loaded too; None when all fits."""
@@ -203,6 +228,9 @@ class ModelPool:
                 f"it needs about {asked // _MEGABYTE} MB, and of {most // _MEGABYTE} MB for models "
                 f"{held // _MEGABYTE} MB are taken"
             )
+        memory = self._supply() if self._supply is not None else Memory(0, 0)
+        if memory.total and asked > memory.available:
+            return f"it needs about {asked // _MEGABYTE} MB, and {self._to_be_had()}"
         return None
 
     def _least_lately_used(self, but: LocalProvider | None) -> LocalProvider | None:

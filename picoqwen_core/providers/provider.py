@@ -7,10 +7,13 @@ from typing import Literal, Protocol
 from picoqwen_core.messages import (
     ChatDelta,
     ChatRequest,
+    DetokenizeRequest,
     GenerateRequest,
     InstalledModel,
     Primed,
     ScoreRequest,
+    TokenizeRequest,
+    Tokens,
 )
 
 
@@ -57,3 +60,9 @@ class Provider(Protocol):
 
     async def prime(self, request: ChatRequest) -> Primed:
         """Read a conversation's prompt ahead of its request."""
+
+    async def tokenize(self, request: TokenizeRequest) -> Tokens:
+        """The tokens of a text or a conversation. Raises RequestError where it cannot tell."""
+
+    async def detokenize(self, request: DetokenizeRequest) -> str:
+        """The text of tokens. Raises RequestError where it cannot tell."""

@@ -62,4 +62,5 @@ def _status(state: State) -> dict[str, Any]:
     engines = [
         {key: engine[key] for key in ("model", "state", "error", "restarts")} for engine in health["engines"]
     ]
-    return {"type": "status", "status": health["status"], "models": health["models"], "engines": engines}
+    kept = {key: health[key] for key in ("status", "models", "memory_level", "memory_step")}
+    return {"type": "status", **kept, "engines": engines}

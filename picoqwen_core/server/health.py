@@ -8,6 +8,7 @@ from aiohttp import web
 from picoqwen_core import __version__
 from picoqwen_core.memory import resident_mb
 from picoqwen_core.providers.provider import Provider
+from picoqwen_core.providers.shortage import STEPS
 from picoqwen_core.server.state import State, state_of
 
 
@@ -26,6 +27,7 @@ def health_json(state: State) -> dict[str, Any]:
         "models": [model.id for model in state.router.models if model.loaded],
         "api_rss_mb": resident_mb(),
         "memory_level": pool.level if pool is not None else 0,
+        "memory_step": STEPS[pool.level if pool is not None else 0],
         "engines": [_engine(provider) for provider in state.router.providers],
         "hybrid": state.router.hybrid.as_json() if state.router.hybrid is not None else None,
     }

@@ -6,10 +6,9 @@ from typing import Any
 from picoqwen_core.config import BUILT_IN_MODEL, Settings, model_files, models_folder
 from picoqwen_core.engine.client import EngineClient, Sharing
 from picoqwen_core.installed import model_file
-from picoqwen_core.pressure import read_memory
+from picoqwen_core.machine.limits import read_memory
 from picoqwen_core.providers.local import LocalProvider
 from picoqwen_core.providers.pool import ModelPool, PoolLimits
-from picoqwen_core.providers.shortage import Supply
 
 # The rest is for the system, Home Assistant and this process.
 _SHARE_OF_MEMORY = 0.75
@@ -55,13 +54,8 @@ def make_pool(settings: Settings) -> ModelPool:
         folder=models_folder(settings),
         pinned=settings.pinned_models,
         limits=pool_limits(settings),
-        supply=_supply,
+        supply=read_memory,
     )
-
-
-def _supply() -> Supply:
-    memory = read_memory()
-    return Supply(memory.total, memory.available, memory.stalled)
 
 
 def pool_limits(settings: Settings) -> PoolLimits:

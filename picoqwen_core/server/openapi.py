@@ -15,7 +15,7 @@ from picoqwen_core.server.fields import JSON_SCHEMAS, NULLABLE
 from picoqwen_core.server.models import LOAD
 from picoqwen_core.server.ollama import NAMED
 from picoqwen_core.server.page import ROUTES as PAGE_ROUTES
-from picoqwen_core.server.schemas import CHAT, GENERATE, SCORE
+from picoqwen_core.server.schemas import CHAT, DETOKENIZE, GENERATE, SCORE, TOKENIZE
 
 # What each path that takes a body checks it with.
 BODIES: dict[str, Any] = {
@@ -25,6 +25,8 @@ BODIES: dict[str, Any] = {
     "/api/v1/generate": GENERATE,
     "/v1/completions": GENERATE,
     "/api/v1/score": SCORE,
+    "/api/v1/tokenize": TOKENIZE,
+    "/api/v1/detokenize": DETOKENIZE,
     "/api/v1/models/{id}/load": LOAD,
     "/api/v1/downloads": DOWNLOAD,
     "/api/show": NAMED,

@@ -19,6 +19,7 @@ from picoqwen_core.server import (
     reload,
     score,
     status,
+    tokenize,
 )
 
 ROUTES = [
@@ -30,6 +31,8 @@ ROUTES = [
     web.post("/api/v1/generate", generate.generate),
     web.post("/api/v1/score", score.score),
     web.post("/api/v1/prime", prime.prime),
+    web.post("/api/v1/tokenize", tokenize.tokenize),
+    web.post("/api/v1/detokenize", tokenize.detokenize),
     web.get("/api/v1/models", models.models),
     web.post("/api/v1/models/{id}/load", models.load),
     web.post("/api/v1/models/{id}/unload", models.unload),

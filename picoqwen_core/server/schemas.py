@@ -11,6 +11,7 @@ from aiohttp import web
 from picoqwen_core.errors import RequestError
 from picoqwen_core.messages import (
     ChatRequest,
+    DetokenizeRequest,
     GenerateRequest,
     HomeArea,
     HomeContext,
@@ -19,6 +20,7 @@ from picoqwen_core.messages import (
     Message,
     SamplingParams,
     ScoreRequest,
+    TokenizeRequest,
     ToolCall,
     ToolSpec,
 )
@@ -41,6 +43,7 @@ from picoqwen_core.server.formats import GUIDED, guided, response_format, tool_c
 from picoqwen_core.upstreams import STRATEGIES
 
 MAX_MESSAGES, MAX_TOOLS, MAX_ENTITIES, MAX_CHOICES = 1000, 512, 5000, 256
+MAX_TOKENS = 1 << 20
 BODY_SECONDS = 30.0
 _TOOL_NAME = re.compile(r"[\w.:-]{1,128}\Z")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -163,6 +166,20 @@ SCORE = _object(
         vol.Required("choices"): vol.All([string], vol.Length(min=2, max=MAX_CHOICES)),
     }
 )
+TOKENIZE = _object(
+    {
+        **_optional("model", string),
+        **_optional("text", string),
+        **_optional("messages", vol.All([_MESSAGE], vol.Length(min=1, max=MAX_MESSAGES))),
+        **_optional("tools", vol.All([_TOOL], vol.Length(max=MAX_TOOLS))),
+    }
+)
+DETOKENIZE = _object(
+    {
+        **_optional("model", string),
+        vol.Required("tokens"): vol.All([integer(0, (1 << 31) - 1)], vol.Length(max=MAX_TOKENS)),
+    }
+)
 
 
 async def read_body(request: web.Request) -> dict[str, Any]:
@@ -232,6 +249,25 @@ def score_request(body: dict[str, Any]) -> ScoreRequest:
         choices=tuple(data["choices"]),
         model=data["model"],
     )
+
+
+def tokenize_request(body: dict[str, Any]) -> TokenizeRequest:
+    """A request to count tokens. Raises RequestError naming the field and what is wrong with it."""
+    data = validated(TOKENIZE, body)
+    if (data["text"] is None) == (data["messages"] is None):
+        raise RequestError("text, or messages: one of the two is needed")
+    return TokenizeRequest(
+        text=data["text"] or "",
+        messages=tuple(_message(message) for message in data["messages"] or ()),
+        tools=tuple(_tool(tool) for tool in data["tools"] or ()),
+        model=data["model"],
+    )
+
+
+def detokenize_request(body: dict[str, Any]) -> DetokenizeRequest:
+    """A request for the text of tokens. Raises RequestError naming the field and what is wrong with it."""
+    data = validated(DETOKENIZE, body)
+    return DetokenizeRequest(tuple(data["tokens"]), data["model"])
 
 
 def _message(data: dict[str, Any]) -> Message:

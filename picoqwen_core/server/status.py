@@ -9,9 +9,10 @@ from aiohttp import web
 
 from picoqwen_core import __version__
 from picoqwen_core.errors import PicoQwenError
+from picoqwen_core.machine.limits import read_memory
 from picoqwen_core.memory import resident_mb
-from picoqwen_core.pressure import read_memory
 from picoqwen_core.providers.local import LocalProvider
+from picoqwen_core.providers.shortage import STEPS
 from picoqwen_core.server.state import state_of
 
 _ENGINE_SECONDS = 2.0
@@ -34,6 +35,7 @@ async def status(request: web.Request) -> web.Response:
                 "available_mb": memory.available // 1_000_000,
                 "stalled": memory.stalled,
                 "level": pool.level if pool is not None else 0,
+                "step": STEPS[pool.level if pool is not None else 0],
                 "for_models_mb": (pool.limits.max_bytes or 0) // 1_000_000 if pool is not None else 0,
             },
             "answers": state.metrics.answers,

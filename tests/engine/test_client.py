@@ -13,7 +13,15 @@ from picoqwen_core.errors import (
     EngineUnavailable,
     RequestError,
 )
-from picoqwen_core.messages import ChatRequest, GenerateRequest, Message, SamplingParams, ToolSpec
+from picoqwen_core.messages import (
+    ChatRequest,
+    DetokenizeRequest,
+    GenerateRequest,
+    Message,
+    SamplingParams,
+    TokenizeRequest,
+    ToolSpec,
+)
 from tests.engine.conftest import CONTEXT, GREEDY, collect, new_client, until_status
 from tests.home.house import home
 from tests.tiny import write_tiny
@@ -174,3 +182,34 @@ async def test_an_engine_that_is_not_started_answers_unavailable(tiny_model):
     client = new_client(tiny_model)
     with pytest.raises(EngineUnavailable, match="stopped"):
         await collect(client.chat(HELLO))
+
+
+async def test_text_is_told_as_tokens_and_tokens_as_text(client):
+    found = await client.tokenize(TokenizeRequest("hello there"))
+    assert "".join(found.pieces) == "hello there"
+    assert await client.detokenize(DetokenizeRequest(found.ids)) == "hello there"
+
+    asked = await client.tokenize(TokenizeRequest(messages=HELLO.messages))
+    _, last = await collect(client.chat(HELLO))
+    assert len(asked.ids) == last.usage.prompt_tokens
+
+    with pytest.raises(RequestError, match="tokens: 99999 is not in the vocabulary"):
+        await client.detokenize(DetokenizeRequest((99999,)))
+
+
+async def test_where_memory_is_short_prefixes_are_dropped_and_contexts_shorter_and_later_as_before(client):
+    await collect(client.chat(HELLO))
+    await client.save_memory(1)
+    await collect(client.chat(HELLO))
+    _, last = await collect(client.chat(HELLO))
+    assert last.usage.cached_tokens == 0
+
+    await client.save_memory(2)
+    status = await client.status()
+    assert status.memory_step == 2
+    assert status.context_limit == CONTEXT // 2
+
+    await client.save_memory(0)
+    await collect(client.chat(HELLO))
+    _, last = await collect(client.chat(HELLO))
+    assert last.usage.cached_tokens > 0

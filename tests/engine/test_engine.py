@@ -206,3 +206,23 @@ def test_a_constrained_answer_still_ends_at_max_tokens_or_a_stop_token(engine):
 def test_a_constraint_that_allows_nothing_is_an_error(engine):
     with pytest.raises(EngineError, match="allows no token"):
         run(engine, [0, 5], constraint=Scripted(set(), {1}))
+
+
+def test_where_memory_is_short_a_new_request_gets_half_of_the_context():
+    engine = Engine(CountingModel(), context_length=2000)
+    engine.save_memory(2)
+
+    with pytest.raises(
+        ContextLengthExceeded, match=r"the context holds 1000, .* memory is short \(else 2000\)"
+    ):
+        next(engine.generate([1] * 1000, SamplingParams(), max_tokens=1, stop_ids=frozenset()))
+
+    engine.save_memory(1)
+    next(engine.generate([1] * 1000, SamplingParams(), max_tokens=1, stop_ids=frozenset()))
+
+
+def test_what_is_read_while_memory_is_short_is_not_kept(model, engine):
+    engine.save_memory(1)
+    for _ in range(2):
+        list(engine.generate([1, 2, 3, 4], GREEDY, max_tokens=1, stop_ids=frozenset()))
+    assert (engine.scheduler.cache.count, engine.stats.cached_tokens) == (0, 0)

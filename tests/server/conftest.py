@@ -10,10 +10,13 @@ from picoqwen_core.config import Settings
 from picoqwen_core.messages import (
     ChatDelta,
     ChatRequest,
+    DetokenizeRequest,
     GenerateRequest,
     InstalledModel,
     Primed,
     ScoreRequest,
+    TokenizeRequest,
+    Tokens,
     Usage,
 )
 from picoqwen_core.providers.provider import ProviderHealth
@@ -74,6 +77,12 @@ class FakeProvider:
         async for _ in self._answer(request):
             pass
         return Primed(7, 3)
+
+    async def tokenize(self, request: TokenizeRequest) -> Tokens:
+        return Tokens(tuple(request.text.encode()), tuple(request.text))
+
+    async def detokenize(self, request: DetokenizeRequest) -> str:
+        return bytes(each % 128 for each in request.tokens).decode()
 
     async def _answer(
         self, request: ChatRequest | GenerateRequest | ScoreRequest

@@ -14,13 +14,16 @@ from picoqwen_core.errors import (
     ModelInUse,
     ModelNotFound,
 )
+from picoqwen_core.machine.limits import Memory
 from picoqwen_core.messages import ChatDelta, GenerateRequest
 from picoqwen_core.providers.local import LocalProvider
 from picoqwen_core.providers.pool import WORKER_BYTES, ModelPool, PoolLimits
-from picoqwen_core.providers.shortage import Supply, next_level
+from picoqwen_core.providers.shortage import next_level
 from picoqwen_core.router import Router
 
 ASK = GenerateRequest("once")
+MB = 1_000_000
+PLENTY, SHORT = Memory(1000 * MB, 500 * MB), Memory(1000 * MB, 30 * MB)
 
 
 class FakeClient:
@@ -29,6 +32,7 @@ class FakeClient:
     def __init__(self, path):
         self.path, self.state, self.error, self.info = path, "stopped", None, None
         self.restarts, self.worker_pid, self.context_length = 0, None, None
+        self.built_in, self.step = path.stem == "home", 0
         self.go = asyncio.Event()
         self.go.set()
 
@@ -37,10 +41,13 @@ class FakeClient:
             self.state, self.error = "failed", "broken"
             raise CheckpointError("broken")
         self.state, self.error = "ready", None
-        self.info = SimpleNamespace(size_bytes=self.path.stat().st_size)
+        self.info = SimpleNamespace(size_bytes=self.path.stat().st_size, built_in=self.built_in)
 
     async def stop(self):
         self.state = "stopped"
+
+    async def save_memory(self, step, time_limit):
+        self.step = step
 
     async def generate(self, request):
         yield ChatDelta("a")
@@ -203,43 +210,69 @@ async def test_another_context_length_loads_the_model_again(pool_of):
     assert pool.find("a").is_available()
 
 
-async def test_when_memory_is_short_idle_models_go_and_none_is_loaded_until_there_is_enough(pool_of):
-    supply = [Supply(100, 50)]
-    pool = pool_of("a", "b", supply=lambda: supply[0])
+async def test_steps_are_taken_while_memory_is_short_and_taken_back_in_reverse(pool_of):
+    supply = [PLENTY]
+    pool = pool_of("a", "b", "c", supply=lambda: supply[0])
     await ask(pool, "a")
-    await pool.look_at_memory()
-    assert (pool.level, loaded(pool)) == (0, ["home", "a"])
+    pool.clients["b"].built_in = True
+    await ask(pool, "b")
+    pool.clients["a"].go.clear()
+    busy = asyncio.create_task(ask(pool, "a"))
 
-    supply[0] = Supply(100, 3)
-    await pool.look_at_memory()
-    assert (pool.level, loaded(pool)) == (1, ["home"])
-    await pool.look_at_memory()
-    with pytest.raises(InsufficientMemory, match="'b' is not loaded while memory is short"):
-        await ask(pool, "b")
-    assert await ask(pool, "home") == "ab"
-
-    supply[0] = Supply(100, 50)
-    levels = []
-    for _ in range(3):
+    async def look() -> tuple[int, int, list[str]]:
         await pool.look_at_memory()
-        levels.append(pool.level)
-    assert levels == [1, 0, 0]
-    assert await ask(pool, "b") == "ab"
+        return pool.level, pool.clients["a"].step, loaded(pool)
+
+    assert await look() == (0, 0, ["home", "a", "b"])
+    supply[0] = SHORT
+    assert await look() == (1, 1, ["home", "a", "b"])
+    assert await look() == (2, 2, ["home", "a", "b"])
+    # What answers is not unloaded.
+    assert await look() == (3, 3, ["home", "a"])
+    with pytest.raises(InsufficientMemory, match="'c' is not loaded while memory is short: 30 of 1000 MB"):
+        await ask(pool, "c")
+    assert await look() == (4, 4, ["home", "a"])
+    with pytest.raises(
+        InsufficientMemory, match="'a' takes no requests while memory is short: 30 of 1000 MB"
+    ):
+        await ask(pool, "a")
+    assert await ask(pool, "home") == "ab"
+    pool.clients["a"].go.set()
+    assert await busy == "ab"
+
+    supply[0] = PLENTY
+    assert [(await look())[0] for _ in range(5)] == [3, 2, 1, 0, 0]
+    assert pool.clients["a"].step == 0
+    assert await ask(pool, "c") == "ab"
+
+
+async def test_a_worker_that_starts_while_memory_is_short_is_told(pool_of):
+    pool = pool_of("a", supply=lambda: Memory(1000 * MB, 300 * MB, stalled=0.5))
+    await pool.look_at_memory()
+    await ask(pool, "a")
+    assert pool.clients["a"].step == 1
+
+
+async def test_a_model_that_is_larger_than_what_can_be_had_is_refused_with_both_numbers(pool_of):
+    pool = pool_of("a", supply=lambda: Memory(1000 * MB, 140 * MB))
+    with pytest.raises(InsufficientMemory, match="needs about 150 MB, and 140 of 1000 MB can be had"):
+        await ask(pool, "a")
 
 
 @pytest.mark.parametrize(
-    ("level", "supply", "after"),
+    ("level", "memory", "killed", "after"),
     [
-        (0, Supply(100, 50, 0.2), 1),
-        (1, Supply(100, 50, 0.07), 1),
-        (1, Supply(100, 8), 1),
-        (2, Supply(100, 1), 2),
-        (2, Supply(0, 0), 0),
-        (0, Supply(100, 13, None), 0),
+        (0, Memory(100, 50, stalled=0.2), False, 1),
+        (1, Memory(100, 50, stalled=0.07), False, 1),
+        (1, Memory(100, 8), False, 1),
+        (4, Memory(100, 1), False, 4),
+        (2, Memory(0, 0), False, 0),
+        (0, Memory(100, 13), False, 0),
+        (0, Memory(100, 50), True, 3),
     ],
 )
-def test_steps_are_taken_one_by_one_and_do_not_flutter(level, supply, after):
-    assert next_level(level, supply) == after
+def test_steps_are_taken_one_by_one_and_do_not_flutter(level, memory, killed, after):
+    assert next_level(level, memory, killed=killed) == after
 
 
 async def test_the_default_answers_where_no_model_is_named(pool_of):
