@@ -15,6 +15,7 @@ from typing import Any
 from picoqwen_core.config_values import KEYS, NUMBER, PATH, SECONDS, TEXT, TEXTS, TRUTH, WHOLE_NUMBER, Kind
 from picoqwen_core.errors import ConfigError
 from picoqwen_core.installed import find_models
+from picoqwen_core.key_file import read_or_make_key
 from picoqwen_core.upstreams import PRIVACY, STRATEGIES, Upstream, parse_upstreams
 
 BUILT_IN_MODEL = Path(__file__).parent / "home" / "models" / "pico-home.gguf"
@@ -29,6 +30,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "port",
         "api_key",
         "api_keys",
+        "api_key_file",
         "ingress_address",
         "allowed_origins",
         "max_connections",
@@ -91,6 +93,8 @@ class Settings:
     # Asked of every request but health; None asks for nothing. `api_keys` are more of them, each NAME:SHA256.
     api_key: str | None = field(default=None, repr=False)
     api_keys: tuple[str, ...] = field(default=(), repr=False)
+    # Holds `api_key` where that is not set; made with a random one where it is missing.
+    api_key_file: Path | None = None
     # Where Home Assistant's ingress comes from; what it hands on needs no key.
     ingress_address: str | None = None
     # Web pages of these origins may read answers.
@@ -231,6 +235,8 @@ def load_with_sources(
         take(_read_json(source.options), str(source.options))
     take(_from_environment(environment), "the environment")
     take({key: value for key, value in source.flags.items() if value is not None}, "flags")
+    if not values.get("api_key") and (path := values.get("api_key_file")) is not None:
+        values["api_key"], sources["api_key"] = read_or_make_key(path), str(path)
     return Settings(**values), sources
 
 
@@ -248,6 +254,11 @@ def watchdog_address(environment: Mapping[str, str] = os.environ) -> tuple[str |
     """systemd's socket for notifications and the seconds within which it wants a sign of life; or None."""
     microseconds = environment.get("WATCHDOG_USEC", "")
     return environment.get("NOTIFY_SOCKET"), int(microseconds) / 1e6 if microseconds.isdigit() else None
+
+
+def supervisor_token(environment: Mapping[str, str] = os.environ) -> str | None:
+    """What proves to the Supervisor of Home Assistant that this is one of its apps; None elsewhere."""
+    return environment.get("SUPERVISOR_TOKEN") or None
 
 
 def forced_kernels(environment: Mapping[str, str] = os.environ) -> str | None:
@@ -341,6 +352,7 @@ _KINDS: dict[str, Kind] = {
     "first_token_timeout": SECONDS,
     "idle_timeout": SECONDS,
     "model": PATH,
+    "api_key_file": PATH,
     "models_dir": PATH,
     "built_in": TRUTH,
     "max_loaded_models": WHOLE_NUMBER,

@@ -63,6 +63,7 @@ def test_every_setting_can_stand_in_a_file_and_in_the_environment(tmp_path: Path
         "port": 1,
         "api_key": "k",
         "api_keys": ["panel:" + "0" * 64],
+        "api_key_file": "key",
         "ingress_address": "172.30.32.2",
         "allowed_origins": ["https://a.example", "http://b.example:81"],
         "max_connections": 7,

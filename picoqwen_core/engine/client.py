@@ -78,6 +78,8 @@ class EngineClient:
 
     hung_seconds = HUNG_SECONDS
     _memory_step = 0
+    # Kernels compiled, and to be compiled, by the last start; None where all were there.
+    compiled: tuple[int, int] | None = None
 
     def __init__(
         self,
@@ -233,11 +235,11 @@ class EngineClient:
 
     async def _launch(self) -> WorkerConnection:
         """Start a process and wait for its ready message; leaves no process behind when it fails."""
-        self.state = "starting"
+        self.state, self.compiled = "starting", None
         try:
             self._connection = await WorkerConnection.launch(self._arguments())
             async with asyncio.timeout(self._start_timeout):
-                self.info = await self._connection.ready()
+                self.info = await self._connection.ready(self._tell)
                 if self._memory_step:
                     await self._connection.ask("memory", step=self._memory_step)
         except TimeoutError as err:
@@ -252,6 +254,10 @@ class EngineClient:
             raise
         self.state, self.error = "ready", None
         return self._connection
+
+    def _tell(self, done: int, of: int) -> None:
+        _LOGGER.info("%s: %d of %d kernels are compiled for this processor", self._model_id, done, of)
+        self.compiled = (done, of)
 
     async def _give_up(self, reason: str) -> None:
         self.state, self.error = "failed", reason

@@ -5,7 +5,7 @@ import itertools
 import logging
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
@@ -85,9 +85,13 @@ class WorkerConnection:
         """The process id."""
         return self._process.pid
 
-    async def ready(self) -> ModelInfo:
-        """Wait until the model is loaded; the caller sets the time limit."""
-        frame = await read_frame(self._reader)
+    async def ready(self, compiled: Callable[[int, int], None]) -> ModelInfo:
+        """Wait until the model is loaded; the caller sets the time limit.
+
+        compiled(done, of) is called each time that more of the missing kernels are there.
+        """
+        while (frame := await read_frame(self._reader)) is not None and "compiled" in frame:
+            compiled(*frame["compiled"])
         if frame is None:
             raise EngineUnavailable(f"the engine's process {await self._exit_words()} while loading")
         if "error" in frame:

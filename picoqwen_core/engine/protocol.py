@@ -5,7 +5,8 @@ A frame is a 4-byte big-endian length and that many bytes of UTF-8 JSON, always 
     to the worker     {"op": "chat" | "generate" | "score" | "prime" | "tokenize" | "detokenize", "id": 7,
                        "request": {...}}
                       {"op": "cancel" | "status", "id": 7}, {"op": "memory", "id": 7, "step": 2}
-    from the worker   {"ready": {...}} or {"error": {...}} once, then
+    from the worker   {"compiled": [3, 12]}, kernels done of those missing, at a first start,
+                      {"ready": {...}} or {"error": {...}} once, then
                       {"id": 7, "delta": {...}}, and one of
                       {"id": 7, "end": true}, {"id": 7, "status": {...}}, {"id": 7, "scores": [...]},
                       {"id": 7, "primed": {...}}, {"id": 7, "tokens": {...}}, {"id": 7, "text": "..."},

@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     worker = Worker(connection, queue_limit=options.queue, sequences=options.sequences)
     threading.Thread(target=worker.read_requests, name="reader", daemon=True).start()
     try:
-        model = _load(options)
+        model = _load(options, lambda done, of: worker.send({"compiled": [done, of]}))
     except PicoQwenError as err:
         worker.send({"error": error_to_json(err)})
         return 1
@@ -227,13 +227,14 @@ def _memory(most: int | None) -> int | None:
     return min([*bounds, memory.available] if memory.total else bounds, default=None)
 
 
-def _load(options: argparse.Namespace) -> "LoadedModel":
+def _load(options: argparse.Namespace, report: Callable[[int, int], None]) -> "LoadedModel":
     strategy = choose_strategy(options.cpu_target, options.threads)
     prepare_libraries(options.cache_dir, strategy.threads)
     stand_back(options.nice, strategy.cpus)
     # Imported here because numba reads its settings from the environment at import.
     from picoqwen_core.engine.loaded import LoadedModel  # noqa: PLC0415
     from picoqwen_core.engine.setup import Wishes  # noqa: PLC0415
+    from picoqwen_core.kernels.prepare import reporting  # noqa: PLC0415
 
     wishes = Wishes(
         context_length=options.context,
@@ -248,7 +249,8 @@ def _load(options: argparse.Namespace) -> "LoadedModel":
         speculation=options.speculation == "on",
         draft=options.draft,
     )
-    model = LoadedModel.load(options.model, options.id, wishes)
+    with reporting(report):
+        model = LoadedModel.load(options.model, options.id, wishes)
     settle()
     return model
 

@@ -8,7 +8,10 @@ python -m picoqwen_core.kernels.prepare PART ... compiles parts in this process.
 import logging
 import subprocess
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from numba import typeof
@@ -32,7 +35,19 @@ _MAKERS = {
 # Parts of a format, and about how long each takes, in seconds; those of a cache, and the rest.
 _SECONDS = {"rows": 0.7, "pack": 0.3, "panel": 1.0, "embed": 0.1, "store": 0.3, "attend": 1.8, "forward": 3.0}
 _FORMAT_PARTS, _CACHE_PARTS = ("rows", "pack", "panel", "embed"), ("store", "attend")
-_TIMEOUT_S = 1200
+_TIMEOUT_S, _POLL_S = 1200, 0.2
+type Report = Callable[[int, int], None]
+_REPORT: ContextVar[Report] = ContextVar("report", default=lambda done, of: None)
+
+
+@contextmanager
+def reporting(report: Report) -> Iterator[None]:
+    """Inside, `prepare` tells how many of the parts that were missing are there: report(done, of)."""
+    token = _REPORT.set(report)
+    try:
+        yield
+    finally:
+        _REPORT.reset(token)
 
 
 def parts_for(type_ids: Iterable[int], cache_kinds: Iterable[str]) -> list[str]:
@@ -54,6 +69,8 @@ def prepare(parts: Iterable[str], processes: int) -> None:
     A process that fails is a warning: what it should have compiled is compiled when it is needed.
     """
     missing = [part for part in parts if not _mark(part).exists()]
+    if missing:
+        _REPORT.get()(0, len(missing))
     if processes < 2 or not missing:
         return
     _LOGGER.info("compiling %d kernels for %s, once on this machine ...", len(missing), ISA.name)
@@ -65,14 +82,24 @@ def prepare(parts: Iterable[str], processes: int) -> None:
         except OSError as err:
             _LOGGER.warning("kernels cannot be compiled ahead: %s", err)
             break
+    _watch(running, missing)
     for process in running:
-        try:
-            process.wait(_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.returncode:
+        if process.wait():
             _LOGGER.warning("compiling kernels ahead ended with %s", process.returncode)
+
+
+def _watch(running: list[subprocess.Popen[bytes]], missing: list[str]) -> None:
+    """Until all have ended, or are killed for taking too long."""
+    report, reported, ends = _REPORT.get(), 0, time.monotonic() + _TIMEOUT_S
+    while any(process.poll() is None for process in running):
+        if time.monotonic() > ends:
+            for process in running:
+                process.kill()
+        time.sleep(_POLL_S)
+        done = sum(_mark(part).exists() for part in missing)
+        if done != reported:
+            report(done, len(missing))
+            reported = done
 
 
 def compile_part(part: str) -> None:

@@ -113,7 +113,7 @@ class LocalProvider:
                 return ProviderHealth("failed", str(self._refused), client.restarts)
             # Asked to start, but the task that does has not had its turn yet.
             return ProviderHealth("starting" if self._loading else "idle")
-        return ProviderHealth(state, client.error, client.restarts, client.worker_pid)
+        return ProviderHealth(state, client.error, client.restarts, client.worker_pid, client.compiled)
 
     @property
     def is_started(self) -> bool:

@@ -19,12 +19,16 @@ from picoqwen_core.messages import (
 
 @dataclass(frozen=True, slots=True)
 class ProviderHealth:
-    """How a provider is: "idle" means that it starts when it is asked for; `pid` is its worker's process."""
+    """How a provider is: "idle" means that it starts when it is asked for; `pid` is its worker's process.
+
+    compiled: kernels compiled, and to be compiled, by a first start that is under way.
+    """
 
     state: Literal["ready", "starting", "idle", "failed", "stopped"]
     error: str | None = None
     restarts: int = 0
     pid: int | None = None
+    compiled: tuple[int, int] | None = None
 
 
 class Provider(Protocol):

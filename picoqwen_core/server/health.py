@@ -51,5 +51,6 @@ def _engine(provider: Provider) -> dict[str, Any]:
         "state": health.state,
         "error": health.error,
         "restarts": health.restarts,
+        "compiled": health.compiled if health.state == "starting" else None,
         "rss_mb": resident_mb(health.pid) if health.pid is not None else None,
     }

@@ -18,6 +18,7 @@ from picoqwen_core.server.connections import Connections, Site
 from picoqwen_core.server.notify import notify, reloading, watchdog
 from picoqwen_core.server.reload import read_again, take
 from picoqwen_core.server.state import STATE, State
+from picoqwen_core.server.supervisor import announce_app
 
 _LOGGER = logging.getLogger(__name__)
 _READY_POLL_SECONDS = 0.05
@@ -38,6 +39,7 @@ async def serve(settings: Settings, source: Source | None = None) -> None:
         tasks = [
             asyncio.create_task(_announce(app[STATE].router.default, url), name="announce"),
             asyncio.create_task(watchdog(), name="watchdog"),
+            asyncio.create_task(announce_app(settings, int(url.rpartition(":")[2])), name="discovery"),
             asyncio.create_task(_reloading(app[STATE], again), name="reload"),
         ]
         settle()

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 import picoqwen_core
-from picoqwen_core.config import Settings
+from picoqwen_core.config import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDON = ROOT / "addon"
@@ -56,18 +56,22 @@ def test_the_service_starts_the_server_with_the_options_as_a_user_of_its_own() -
 
     assert (SERVICE / "type").read_text() == "longrun\n"
     assert (SERVICE.parent / "user" / "contents.d" / "picoqwen").exists()
-    assert "exec s6-setuidgid picoqwen" in run
-    assert run.index("export PICOQWEN_API_KEY") < run.index("exec")
-    assert "serve --options /data/options.json" in run
+    assert run.endswith("-m picoqwen_core serve --options /data/options.json\n")
     assert all((SERVICE / name).stat().st_mode & 0o111 for name in ("run", "finish"))
 
 
-def test_the_page_is_reached_by_ingress_from_the_supervisors_address_alone() -> None:
-    run = (SERVICE / "run").read_text()
+def test_the_image_sets_what_the_app_needs_and_nothing_that_the_server_does_not_know() -> None:
+    dockerfile = (ADDON / "Dockerfile").read_text()
+    given = dict(re.findall(r"(PICOQWEN_\w+)=(\S+)", dockerfile))
+    settings = load_settings(environment=given | {"PICOQWEN_API_KEY_FILE": ""})
 
+    assert settings.port == CONFIG["ingress_port"]
+    # What people ask who are logged in comes from there, and from nowhere else.
+    assert settings.ingress_address == "172.30.32.2"
     assert CONFIG["ingress"] is True
-    assert f"--port {CONFIG['ingress_port']}" in run
-    assert "export PICOQWEN_INGRESS_ADDRESS=172.30.32.2\n" in run
+    assert str(settings.models_dir) == "/config/models"
+    assert given["PICOQWEN_API_KEY_FILE"] == "/data/api_key"
+    assert {"app_config:rw", "share:ro"} == set(CONFIG["map"])
 
 
 def test_the_supervisor_finds_one_app_in_the_repository() -> None:

@@ -1,96 +1,99 @@
-"""What the app tells Home Assistant, with a Supervisor's shell library of ours in place of the real one."""
+"""What the app tells Home Assistant, through a Supervisor that takes or refuses it."""
 
-import json
-import os
+import asyncio
 import stat
-import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
+from aiohttp import web
 
-ROOT = Path(__file__).resolve().parents[2]
-ADDON = ROOT / "addon"
-SERVICES = ADDON / "rootfs" / "etc" / "s6-overlay" / "s6-rc.d"
-LIBRARY = ADDON / "rootfs" / "usr" / "lib" / "picoqwen"
-# The calls that the scripts make, as far as they need an answer. What is told goes to a file.
-BASHIO = """
-bashio::config.has_value() { [ -n "$OPTION" ]; }
-bashio::config() { echo "$OPTION"; }
-bashio::net.wait_for() { [ -z "$DEAF" ]; }
-bashio::log.info() { echo "info: $*" >&2; }
-bashio::log.warning() { echo "warning: $*" >&2; }
-bashio::var.json() {
-  python3 -c 'import json, sys; a = sys.argv[1:]
-print(json.dumps({k: int(v[1:]) if v[0] == "^" else v for k, v in zip(a[::2], a[1::2])}))' "$@"
-}
-bashio::discovery() { [ -z "$REFUSED" ] && echo "$1 $2" > "$TOLD" && echo uuid; }
-"""
+from picoqwen_core.config import Settings, load_settings
+from picoqwen_core.errors import ConfigError
+from picoqwen_core.server import supervisor
 
 
 @pytest.fixture
-def told(tmp_path: Path):
-    """Run the discovery; what Home Assistant is told, and what is logged."""
-    library = tmp_path / "bashio.sh"
-    library.write_text(BASHIO)
+async def hub(monkeypatch: pytest.MonkeyPatch):
+    """A Supervisor that answers with these statuses, the last one for ever; its URL and what it was sent."""
+    runners = []
 
-    def run(**environment: str) -> tuple[dict[str, object] | None, str]:
-        file = tmp_path / "told"
-        file.unlink(missing_ok=True)
-        done = subprocess.run(
-            ["bash", "-c", f"source {library}; source {SERVICES / 'discovery' / 'run'}"],
-            env={
-                "PATH": os.environ["PATH"],
-                "LIBRARY": str(LIBRARY),
-                "KEY_FILE": str(tmp_path / "api_key"),
-                "TOLD": str(file),
-                **{name: environment.get(name, "") for name in ("OPTION", "DEAF", "REFUSED")},
-            },
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=True,
-        )
-        if not file.exists():
-            return None, done.stderr
-        service, _, config = file.read_text().partition(" ")
-        assert service == "picoqwen"
-        return json.loads(config), done.stderr
+    async def start(*statuses: int):
+        told: list[tuple[str, object]] = []
+        left = list(statuses)
 
-    return run
+        async def discovery(request: web.Request) -> web.Response:
+            told.append((request.headers["Authorization"], await request.json()))
+            return web.json_response({}, status=left.pop(0) if len(left) > 1 else left[0])
+
+        app = web.Application()
+        app.add_routes([web.post("/discovery", discovery)])
+        runner = web.AppRunner(app)
+        runners.append(runner)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return f"http://127.0.0.1:{runner.addresses[0][1]}", told
+
+    monkeypatch.setenv("SUPERVISOR_TOKEN", "t")
+    monkeypatch.setattr(supervisor, "RETRY_SECONDS", (0.01,))
+    yield start
+    for runner in runners:
+        await runner.cleanup()
 
 
-def test_home_assistant_is_told_where_the_server_is_and_a_key_that_stays(told, tmp_path: Path) -> None:
-    config, log = told()
+async def test_home_assistant_is_told_the_address_and_the_key(hub) -> None:
+    url, told = await hub(200)
+    await supervisor.announce_app(Settings(api_key="k"), 8080, url=url)
 
-    assert config is not None
-    assert set(config) == {"host", "port", "api_key"}
-    assert (config["port"], len(str(config["api_key"]))) == (8080, 32)
-    assert str(config["api_key"]) not in log
-    assert told()[0] == config
-    assert stat.S_IMODE((tmp_path / "api_key").stat().st_mode) == 0o600
-
-
-def test_the_key_of_the_options_is_told_where_there_is_one(told, tmp_path: Path) -> None:
-    config, _ = told(OPTION="mine")
-
-    assert config is not None
-    assert config["api_key"] == "mine"
-    assert not (tmp_path / "api_key").exists()
+    ((authorization, message),) = told
+    assert authorization == "Bearer t"
+    assert message["service"] == "picoqwen"
+    assert set(message["config"]) == {"host", "port", "api_key"}
+    assert (message["config"]["port"], message["config"]["api_key"]) == (8080, "k")
 
 
-@pytest.mark.parametrize("trouble", ["DEAF", "REFUSED"])
-def test_a_discovery_that_fails_is_a_warning_and_nothing_more(told, trouble: str) -> None:
-    config, log = told(**{trouble: "yes"})
+async def test_a_refusal_is_a_warning_and_tried_again(hub, caplog) -> None:
+    url, told = await hub(403, 200)
+    await supervisor.announce_app(Settings(api_key="secret"), 8080, url=url)
 
-    assert config is None
-    assert log.startswith("warning: ")
+    assert len(told) == 2
+    assert "HTTP 403" in caplog.text
+    assert "secret" not in caplog.text
 
 
-def test_the_discovery_is_allowed_and_runs_after_the_server_has_started() -> None:
-    assert yaml.safe_load((ADDON / "config.yaml").read_text())["discovery"] == ["picoqwen"]
-    assert (SERVICES / "discovery" / "type").read_text() == "oneshot\n"
-    assert (SERVICES / "discovery" / "up").read_text() == "/etc/s6-overlay/s6-rc.d/discovery/run\n"
-    assert (SERVICES / "discovery" / "dependencies.d" / "picoqwen").exists()
-    assert (SERVICES / "user" / "contents.d" / "discovery").exists()
-    assert (SERVICES / "discovery" / "run").stat().st_mode & 0o111
+async def test_outside_of_an_app_nobody_is_told(hub, monkeypatch) -> None:
+    url, told = await hub(200)
+    monkeypatch.delenv("SUPERVISOR_TOKEN")
+    await supervisor.announce_app(Settings(), 8080, url=url)
+    assert told == []
+
+
+async def test_a_supervisor_that_is_not_there_is_asked_until_it_is(hub) -> None:
+    task = asyncio.create_task(supervisor.announce_app(Settings(), 1, url="http://127.0.0.1:1"))
+    await asyncio.sleep(0.1)
+    assert not task.done()
+    task.cancel()
+
+
+def test_a_key_is_made_once_for_its_owner_alone_and_kept(tmp_path: Path) -> None:
+    file = tmp_path / "data" / "api_key"
+    environment = {"PICOQWEN_API_KEY_FILE": str(file)}
+    key = load_settings(environment=environment).api_key
+
+    assert key is not None
+    assert len(key) == 32
+    assert load_settings(environment=environment).api_key == key
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_the_key_of_the_options_is_taken_where_there_is_one(tmp_path: Path) -> None:
+    file, options = tmp_path / "api_key", tmp_path / "options.json"
+    options.write_text('{"api_key": "mine"}')
+
+    assert load_settings(options=options, environment={"PICOQWEN_API_KEY_FILE": str(file)}).api_key == "mine"
+    assert not file.exists()
+
+
+def test_a_key_file_that_cannot_be_made_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=r"api_key_file .*file/key cannot be read or made"):
+        load_settings(environment={"PICOQWEN_API_KEY_FILE": str(tmp_path / "file" / "key")})

@@ -1,0 +1,63 @@
+"""Telling Home Assistant, through the Supervisor, where this server is: one click then sets it up.
+
+Outside an app there is no Supervisor, and nothing happens. Its interface:
+https://developers.home-assistant.io/docs/api/supervisor/endpoints#discovery
+"""
+
+import asyncio
+import logging
+import socket
+from typing import Any
+
+import aiohttp
+
+from picoqwen_core.config import Settings, supervisor_token
+
+_LOGGER = logging.getLogger(__name__)
+SUPERVISOR_URL = "http://supervisor"
+SERVICE = "picoqwen"
+_REQUEST_SECONDS = 10
+# Between attempts, the last one for ever: the Supervisor may be updating itself.
+RETRY_SECONDS = (2.0, 10.0, 60.0, 600.0)
+
+
+async def announce_app(settings: Settings, port: int, *, url: str = SUPERVISOR_URL) -> None:
+    """Tell the Supervisor address and key, which hands them to Home Assistant; tried until it succeeds.
+
+    The same news twice is none: https://developers.home-assistant.io/docs/apps/communication
+    """
+    token = supervisor_token()
+    if token is None:
+        return
+    config = {"host": socket.gethostname(), "port": port}
+    if settings.api_key is not None:
+        config["api_key"] = settings.api_key
+    message = {"service": SERVICE, "config": config}
+    attempt = 0
+    while (trouble := await _refusal(f"{url}/discovery", token, message)) is not None:
+        wait = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
+        attempt += 1
+        if attempt <= len(RETRY_SECONDS):
+            _LOGGER.warning(
+                "Home Assistant could not be told of this server (%s); trying again in %g s", trouble, wait
+            )
+        await asyncio.sleep(wait)
+    _LOGGER.info("Home Assistant was told of this server")
+
+
+async def _refusal(url: str, token: str, message: dict[str, Any]) -> str | None:
+    """Why the Supervisor did not take the message; None where it did."""
+    timeout = aiohttp.ClientTimeout(total=_REQUEST_SECONDS)
+    headers = {"Authorization": f"Bearer {token}"}
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.post(url, json=message, headers=headers) as response,
+        ):
+            if response.status == 200:
+                return None
+            return f"HTTP {response.status}: {(await response.text())[:200]}"
+    except TimeoutError:
+        return f"no answer within {_REQUEST_SECONDS} s"
+    except aiohttp.ClientError as err:
+        return str(err)

@@ -1,0 +1,122 @@
+"""What the Supervisor asks of an app's config.yaml, and how it rates its security.
+
+Facts from https://developers.home-assistant.io/docs/apps/configuration and, where that is silent, from
+supervisor/apps/validate.py and supervisor/apps/utils.py of https://github.com/home-assistant/supervisor.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+ELEMENT = re.compile(
+    r"(bool|email|url|port|device(\(.+\))?|str(\(\d*,\d*\))?|password(\(\d*,\d*\))?"
+    r"|int(\(\d*,\d*\))?|float(\(-?[\d.]*,-?[\d.]*\))?|match\(.+\)|list\([^|]+(\|[^|]+)*\))\??"
+)
+VOLUMES = (
+    "data config ssl addons local_apps backup share media homeassistant_config app_config all_app_configs"
+).split()
+RISKY = set(
+    "BPF CHECKPOINT_RESTORE DAC_READ_SEARCH NET_ADMIN NET_RAW PERFMON "
+    "SYS_ADMIN SYS_MODULE SYS_PTRACE SYS_RAWIO".split()
+)
+DEPTH = 2
+
+
+def _text(value: object) -> bool:
+    return isinstance(value, str) and value.strip() == value != ""
+
+
+def _matches(pattern: str) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None
+
+
+def _one_of(*values: str) -> Callable[[Any], bool]:
+    return lambda value: value in values
+
+
+def _all(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and bool(value) and all(check(each) for each in value)
+
+
+def _ports(value: Any) -> bool:
+    return all(
+        re.fullmatch(r"\d{1,5}/(tcp|udp)", port) and (host is None or 0 < host < 1 << 16)
+        for port, host in value.items()
+    )
+
+
+def _option(element: Any, depth: int = 0) -> bool:
+    if isinstance(element, str):
+        return ELEMENT.fullmatch(element) is not None
+    if isinstance(element, list):
+        return len(element) == 1 and not isinstance(element[0], list) and _option(element[0], depth)
+    return depth < DEPTH and all(_text(key) and _option(each, depth + 1) for key, each in element.items())
+
+
+REQUIRED = {
+    "name": _text,
+    "version": _matches(r"\d+\.\d+\.\d+([-.+]\w+)*"),
+    "slug": _matches(r"[-_.A-Za-z0-9]+"),
+    "description": _text,
+    "arch": _all(_one_of("aarch64", "amd64")),
+}
+OPTIONAL = {
+    "url": _matches(r"https?://\S+"),
+    "image": _matches(r"([a-zA-Z\-.:\d{}]+/)*[\-\w{}]+/[\-\w{}]+"),
+    "startup": _one_of("initialize", "system", "services", "application", "once"),
+    "boot": _one_of("auto", "manual", "manual_only"),
+    "init": lambda value: value is False,  # s6-overlay 3 is the init
+    "stage": _one_of("stable", "experimental", "deprecated"),
+    "homeassistant": _matches(r"20\d\d\.\d+\.\d+"),
+    "ports": _ports,
+    "ports_description": lambda value: all(_text(each) for each in value.values()),
+    "ingress": lambda value: isinstance(value, bool),
+    "ingress_port": lambda value: value == 0 or 0 < value < 1 << 16,
+    "panel_icon": _matches(r"mdi:[a-z0-9-]+"),
+    "panel_title": _text,
+    "discovery": _all(_text),
+    "watchdog": _matches(r"(?:https?|\[PROTO:\w+\]|tcp)://\[HOST\]:(\[PORT:\d+\]|\d+).*"),
+    "timeout": lambda value: 10 <= value <= 300,
+    "map": _all(_matches(rf"({'|'.join(VOLUMES)})(:(rw|ro))?")),
+    "backup": _one_of("hot", "cold"),
+    "backup_exclude": _all(_text),
+    "options": lambda value: isinstance(value, dict),
+    "schema": lambda value: all(_option(each) for each in value.values()),
+}
+
+
+def faults(config: Mapping[str, Any]) -> list[str]:
+    """What the Supervisor would refuse, or drop without a word; empty where all is well."""
+    found = [f"{name} is missing" for name in REQUIRED if name not in config]
+    for name, value in config.items():
+        check = {**REQUIRED, **OPTIONAL}.get(name)
+        if check is None:
+            found.append(f"{name} is not known")
+        elif not check(value):
+            found.append(f"{name} cannot be {value!r}")
+    return found
+
+
+def rating(config: Mapping[str, Any], *, has_profile: bool) -> int:
+    """The security rating from 1 to 8; has_profile: whether an apparmor.txt lies beside the config."""
+    points = 5
+    if config.get("apparmor") is False:
+        points -= 1
+    elif has_profile:
+        points += 1
+    is_closed = not config.get("host_network") and not any(
+        port is not None for port in config.get("ports", {}).values()
+    )
+    if config.get("ingress") or is_closed:
+        points += 2
+    elif config.get("auth_api"):
+        points += 1
+    privileges = set(config.get("privileged", ()))
+    points -= bool(privileges & RISKY) or bool(config.get("kernel_modules"))
+    points -= {"manager": 1, "admin": 2}.get(config.get("hassio_role", "default"), 0)
+    points -= bool(config.get("host_network"))
+    points -= 2 * bool(config.get("host_pid"))
+    points -= bool(config.get("host_uts")) and "SYS_ADMIN" in privileges
+    if config.get("docker_api") or config.get("full_access"):
+        points = 1
+    return max(1, min(8, points))
