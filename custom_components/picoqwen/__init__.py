@@ -7,7 +7,9 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.typing import ConfigType
 
 from . import issues
+from .action_api import async_register_apis
 from .client import PicoQwenClient
+from .confirmation import async_desk
 from .const import DOMAIN
 from .coordinator import PicoQwenConfigEntry, PicoQwenCoordinator
 from .services import async_setup_services
@@ -19,6 +21,7 @@ PLATFORMS = (
     Platform.BUTTON,
     Platform.CONVERSATION,
     Platform.EVENT,
+    Platform.SELECT,
     Platform.SENSOR,
     Platform.UPDATE,
 )
@@ -36,6 +39,10 @@ async def async_setup_entry(hass: HomeAssistant, entry: PicoQwenConfigEntry) -> 
     coordinator = PicoQwenCoordinator(hass, entry, client)
     await coordinator.async_config_entry_first_refresh()
     entry.runtime_data = coordinator
+    # Ahead of the agents, which may use them.
+    for unregister in async_register_apis(hass, entry):
+        entry.async_on_unload(unregister)
+    entry.async_on_unload(lambda: async_desk(hass).forget(entry.entry_id))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(entry.add_update_listener(_async_reload))
 
@@ -45,6 +52,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: PicoQwenConfigEntry) -> 
 
     entry.async_on_unload(coordinator.async_add_listener(check))
     check()
+    coordinator.async_listen()
     return True
 
 

@@ -93,11 +93,19 @@ class PicoQwenAITask(AgentEntity, ai_task.AITaskEntity):
     def _model(self) -> str:
         """The model that was chosen, or the first that writes texts."""
         state = self.coordinator.data
-        chosen: str | None = self.subentry.data.get(CONF_MODEL) or state.free_text_model()
+        chosen: str | None = (
+            self.subentry.data.get(CONF_MODEL) or self._preferred() or state.free_text_model()
+        )
         built_in = {model.id for model in state.models if model.built_in}
         if chosen is None or chosen in built_in:
             raise _task_error("needs_larger_model")
         return chosen
+
+    def _preferred(self) -> str | None:
+        """The model of the select, unless it writes no texts."""
+        preferred = self.coordinator.default_model
+        writes = {model.id for model in self.coordinator.data.models if not model.built_in}
+        return preferred if preferred in writes else None
 
     def _failed(self, error: PicoQwenError) -> HomeAssistantError:
         if isinstance(error, PicoQwenAuthError):

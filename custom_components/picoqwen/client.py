@@ -1,5 +1,6 @@
 """Talks to the Pico-Qwen server; every wait has a limit, every failure is one of errors.py."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -15,8 +16,12 @@ CONNECT_SECONDS = 5
 STATE_SECONDS = 10
 # The longest silence in an answer; loading a model and reading a long prompt count in.
 SILENCE_SECONDS = 90
+# The server pings its watchers every 30 seconds; after two that did not come the connection is dead.
+DEAF_SECONDS = 75
 # Reading a long prompt, loading a large model.
 WORK_SECONDS = 300
+# A flow has a limit of its own at the server; this is for one that forgets it.
+FLOW_SECONDS = 1800
 
 
 class PicoQwenClient:
@@ -45,6 +50,10 @@ class PicoQwenClient:
         """How the server and its engines are."""
         return await self._json("GET", "api/v1/health", STATE_SECONDS)
 
+    async def status(self) -> dict[str, Any]:
+        """The counters of the server and of its engines."""
+        return await self._json("GET", "api/v1/status", STATE_SECONDS)
+
     async def generate(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Continue a raw text."""
         return await self._json("POST", "api/v1/generate", WORK_SECONDS, body)
@@ -64,6 +73,16 @@ class PicoQwenClient:
     async def unload_model(self, model: str) -> dict[str, Any]:
         """Give the memory of a model back."""
         return await self._json("POST", f"api/v1/models/{quote(model, safe='')}/unload", WORK_SECONDS, {})
+
+    async def flows(self) -> list[dict[str, Any]]:
+        """The flows that agents of the server can run. Raises PicoQwenUnsupportedError where it has none."""
+        flows = (await self._json("GET", "api/v1/flows", STATE_SECONDS)).get("flows")
+        return [each for each in flows if isinstance(each, dict)] if isinstance(flows, list) else []
+
+    async def run_flow(self, name: str, body: Mapping[str, Any], seconds: float | None) -> dict[str, Any]:
+        """Run a flow to its end; seconds: what it was given, None for the server's own limit."""
+        path = f"api/v1/flows/{quote(name, safe='')}/runs"
+        return await self._json("POST", path, FLOW_SECONDS if seconds is None else seconds + 30, body)
 
     async def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
         """Stream the deltas of an answer; the last ones carry `finish_reason` and `usage`.
@@ -89,12 +108,39 @@ class PicoQwenClient:
                         yield delta
         raise PicoQwenConnectionError("the server broke off in the middle of its answer")
 
+    async def events(self) -> AsyncGenerator[dict[str, Any]]:
+        """What happens at the server, as it happens. Raises PicoQwenConnectionError when that ends."""
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                socket = await self._session.ws_connect(
+                    self._base.join(URL("api/v1/events")),
+                    headers=self._headers,
+                    timeout=aiohttp.ClientWSTimeout(ws_receive=DEAF_SECONDS, ws_close=CONNECT_SECONDS),
+                )
+            try:
+                async for message in socket:
+                    event = json.loads(message.data) if message.type is aiohttp.WSMsgType.TEXT else None
+                    if isinstance(event, dict):
+                        yield event
+            finally:
+                await socket.close()
+        except aiohttp.WSServerHandshakeError as err:
+            if err.status in (404, 405):
+                raise PicoQwenUnsupportedError(err.message) from err
+            raise error_of(None, err.status, err.message) from err
+        except (TimeoutError, ValueError, aiohttp.ClientError) as err:
+            raise PicoQwenConnectionError(f"{self._base}: {err}") from err
+        raise PicoQwenConnectionError(f"{self._base} ended its events")
+
     async def chat_once(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """A whole answer: {"text", "model", "finish_reason", "usage"}."""
+        """A whole answer: {"text", "model", "finish_reason", "usage", "served"}."""
         answer: dict[str, Any] = {"text": "", "model": None, "finish_reason": None, "usage": None}
+        answer["served"] = None
         async for delta in self.chat(body):
             answer["text"] += delta.get("content") or ""
-            answer |= {key: delta[key] for key in ("model", "finish_reason", "usage") if delta.get(key)}
+            answer |= {
+                key: delta[key] for key in ("model", "finish_reason", "usage", "served") if delta.get(key)
+            }
         return answer
 
     async def _json(
@@ -142,6 +188,8 @@ def _deltas(chunk: Any) -> list[dict[str, Any]]:
             if choice.get("finish_reason"):
                 delta["finish_reason"] = choice["finish_reason"]
             deltas.append(delta)
+        if isinstance(chunk.get("picoqwen"), dict):
+            deltas.append({"served": chunk["picoqwen"]})
         if chunk.get("usage"):
             deltas.append({"usage": dict(chunk["usage"]), "model": chunk.get("model")})
     except (AttributeError, KeyError, TypeError, ValueError) as err:

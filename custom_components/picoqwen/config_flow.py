@@ -21,8 +21,15 @@ from homeassistant.helpers.service_info.hassio import HassioServiceInfo
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from yarl import URL
 
+from .actions_flow import ActionsFlow
 from .client import PicoQwenClient
-from .const import DEFAULT_CONVERSATION_NAME, DOMAIN, SUBENTRY_AI_TASK, SUBENTRY_CONVERSATION
+from .const import (
+    DEFAULT_CONVERSATION_NAME,
+    DOMAIN,
+    SUBENTRY_ACTIONS,
+    SUBENTRY_AI_TASK,
+    SUBENTRY_CONVERSATION,
+)
 from .coordinator import Model, models_of
 from .errors import PicoQwenAuthError, PicoQwenConnectionError, PicoQwenError
 from .subentry_flow import AITaskFlow, ConversationFlow, default_subentries
@@ -225,4 +232,8 @@ class PicoQwenConfigFlow(ConfigFlow, domain=DOMAIN):
         cls, config_entry: ConfigEntry
     ) -> dict[str, type[ConfigSubentryFlow]]:
         """Agents are subentries."""
-        return {SUBENTRY_CONVERSATION: ConversationFlow, SUBENTRY_AI_TASK: AITaskFlow}
+        return {
+            SUBENTRY_CONVERSATION: ConversationFlow,
+            SUBENTRY_AI_TASK: AITaskFlow,
+            SUBENTRY_ACTIONS: ActionsFlow,
+        }

@@ -11,10 +11,15 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import intent
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .action_api import async_actions_apis
+from .acts import Turn
+from .assent import async_heard, async_open_question, async_say
+from .confirmation import async_desk
 from .const import DOMAIN, SUBENTRY_CONVERSATION
 from .coordinator import PicoQwenConfigEntry
 from .entity import AgentEntity
 from .errors import PicoQwenAuthError, PicoQwenConnectionError, PicoQwenError
+from .guard import async_guard
 from .home import home_context
 from .priming import Primer
 from .speech import async_apology
@@ -82,6 +87,35 @@ class PicoQwenConversation(AgentEntity, conversation.ConversationEntity):
             )
         except conversation.ConverseError as err:
             return err.as_conversation_result()
+        apis = async_actions_apis(self.hass, options.get(CONF_LLM_HASS_API))
+        async_guard(chat_log.llm_api, apis)
+        turn = Turn(
+            text=user_input.text,
+            context=user_input.context,
+            conversation_id=chat_log.conversation_id,
+            agent_id=self.entity_id,
+            language=user_input.language,
+            device_id=user_input.device_id,
+            satellite_id=user_input.satellite_id,
+            apis=frozenset(api.id for api in apis),
+        )
+        with async_desk(self.hass).turn(turn):
+            response = intent.IntentResponse(language=user_input.language)
+            said = await async_heard(self.hass, turn, response) if apis else None
+            if said is None:
+                return await self._answered(user_input, chat_log, turn)
+            await async_say(chat_log, self.entity_id, said)
+            response.async_set_speech(said)
+            return conversation.ConversationResult(
+                response=response,
+                conversation_id=chat_log.conversation_id,
+                continue_conversation=chat_log.continue_conversation,
+            )
+
+    async def _answered(
+        self, user_input: conversation.ConversationInput, chat_log: conversation.ChatLog, turn: Turn
+    ) -> conversation.ConversationResult:
+        """The model's answer, or an apology."""
 
         def home() -> dict[str, Any]:
             return home_context(
@@ -92,8 +126,11 @@ class PicoQwenConversation(AgentEntity, conversation.ConversationEntity):
                 language=user_input.language,
             )
 
+        async def question() -> str | None:
+            return await async_open_question(self.hass, turn) if turn.apis else None
+
         try:
-            await self.async_answer(chat_log, options=self.request_options(), home=home)
+            await self.async_answer(chat_log, options=self.request_options(), home=home, question=question)
             return conversation.async_get_result_from_chat_log(user_input, chat_log)
         except PicoQwenAuthError as err:
             self.entry.async_start_reauth(self.hass)

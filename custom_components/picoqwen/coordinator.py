@@ -12,8 +12,9 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 
 from .client import PicoQwenClient
 from .const import BUILT_IN_MODEL, DOMAIN, UPDATE_INTERVAL
-from .errors import PicoQwenAuthError, PicoQwenError
+from .errors import PicoQwenAuthError, PicoQwenError, PicoQwenUnsupportedError
 from .measure import Measurement
+from .push import listen
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -37,12 +38,13 @@ class ServerState:
     status: str
     models: tuple[Model, ...]
     health: dict[str, Any] = field(default_factory=dict)
+    # The server's counters; a server that does not count has none.
+    counters: dict[str, Any] = field(default_factory=dict)
 
     @property
     def engines(self) -> list[dict[str, Any]]:
         """The workers, one for each model."""
-        engines = self.health.get("engines")
-        return [each for each in engines if isinstance(each, dict)] if isinstance(engines, list) else []
+        return _dicts(self.health.get("engines"))
 
     @property
     def memory_mb(self) -> float | None:
@@ -50,6 +52,28 @@ class ServerState:
         sizes = [self.health.get("api_rss_mb"), *(engine.get("rss_mb") for engine in self.engines)]
         known = [size for size in sizes if isinstance(size, int | float)]
         return round(sum(known), 1) if known else None
+
+    @property
+    def queue(self) -> int | None:
+        """How many requests wait for an engine; None where the server does not say."""
+        waits = [each.get("queued") for each in _dicts(self.counters.get("engines"))]
+        known = [each for each in waits if isinstance(each, int)]
+        return sum(known) if known else None
+
+    @property
+    def upstreams(self) -> list[dict[str, Any]]:
+        """The servers elsewhere that this one may ask, with how they fare."""
+        hybrid = self.health.get("hybrid")
+        providers = _dicts(hybrid.get("providers")) if isinstance(hybrid, dict) else []
+        return [each for each in providers if each.get("name") != "local"]
+
+    @property
+    def cost_this_month(self) -> float | None:
+        """What answers from elsewhere have cost, in dollars; None where nothing costs anything."""
+        hybrid = self.health.get("hybrid")
+        budget = hybrid.get("budget") if isinstance(hybrid, dict) else None
+        spent = budget.get("spent_this_month") if isinstance(budget, dict) else None
+        return float(spent) if isinstance(spent, int | float) else None
 
     def free_text_model(self) -> str | None:
         """The first model that writes texts, None where there is only the built-in one."""
@@ -75,6 +99,9 @@ class PicoQwenCoordinator(DataUpdateCoordinator[ServerState]):
         self.last: Measurement | None = None
         # Each agent's way to prime the server; agents come and go with their entities.
         self.primers: list[Callable[[], Awaitable[None]]] = []
+        # What is asked for where an agent leaves it open: set by the selects, None is the server's choice.
+        self.default_model: str | None = None
+        self.default_routing: str | None = None
 
     @override
     async def _async_update_data(self) -> ServerState:
@@ -82,6 +109,7 @@ class PicoQwenCoordinator(DataUpdateCoordinator[ServerState]):
         try:
             models = await self.client.models()
             health = await self.client.health()
+            counters = await self._counters()
         except PicoQwenAuthError as err:
             raise ConfigEntryAuthFailed(translation_domain=DOMAIN, translation_key="invalid_auth") from err
         except PicoQwenError as err:
@@ -95,6 +123,21 @@ class PicoQwenCoordinator(DataUpdateCoordinator[ServerState]):
             status=str(health.get("status", "")),
             models=tuple(models_of(models)),
             health=health,
+            counters=counters,
+        )
+
+    async def _counters(self) -> dict[str, Any]:
+        """The server's counters, which older servers do not have. Raises PicoQwenError."""
+        try:
+            return await self.client.status()
+        except PicoQwenUnsupportedError:
+            return {}
+
+    @callback
+    def async_listen(self) -> None:
+        """Let the server tell what changes."""
+        self.config_entry.async_create_background_task(
+            self.hass, listen(self.hass, self), f"events of {self.name}"
         )
 
     async def async_prime_agents(self) -> None:
@@ -121,3 +164,8 @@ def models_of(data: list[dict[str, Any]]) -> list[Model]:
         for each in data
         if each.get("id")
     ]
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    """The objects in a list that came as JSON."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

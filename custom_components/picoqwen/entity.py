@@ -1,6 +1,6 @@
 """What all entities share: the service's device, and the agents' way to have a chat log answered."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -12,11 +12,13 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
+from .assent import async_say
 from .chat import log_deltas, messages_of, tools_of
 from .const import (
     CONF_ENABLE_THINKING,
     CONF_MAX_HISTORY,
     CONF_MAX_TOKENS,
+    CONF_ROUTING,
     CONF_TEMPERATURE,
     DEFAULT_MAX_HISTORY,
     DOMAIN,
@@ -76,7 +78,9 @@ class AgentEntity(Entity):
     def request_options(self) -> dict[str, Any]:
         """The fields of a request that the subentry sets; what is not set is the server's choice."""
         data = self.subentry.data
-        options: dict[str, Any] = {"model": data.get(CONF_MODEL) or None}
+        coordinator = self.coordinator
+        options: dict[str, Any] = {"model": data.get(CONF_MODEL) or coordinator.default_model}
+        options["routing"] = data.get(CONF_ROUTING) or coordinator.default_routing
         options["enable_thinking"] = data.get(CONF_ENABLE_THINKING)
         options["temperature"] = data.get(CONF_TEMPERATURE)
         options["max_tokens"] = int(data[CONF_MAX_TOKENS]) if data.get(CONF_MAX_TOKENS) else None
@@ -88,15 +92,17 @@ class AgentEntity(Entity):
         *,
         options: dict[str, Any],
         home: Callable[[], dict[str, Any]] | None = None,
+        question: Callable[[], Awaitable[str | None]] | None = None,
     ) -> Meter:
         """Let the model answer and use tools until it has nothing left to call; what it took.
 
-        options: further fields of the requests; home: makes the home's state anew for each round. Raises
-        PicoQwenError for what the server does, and HomeAssistantError when the model comes to no end.
+        options: further fields of the requests; home: makes the home's state anew for each round; question:
+        what has to be asked before anything else, which ends the answer. Raises PicoQwenError for what
+        the server does, and HomeAssistantError when the model comes to no end.
         """
         meter = Meter()
         try:
-            await self._answer(chat_log, meter, options, home)
+            await self._answer(chat_log, meter, options, home, question)
         except Exception as err:
             self.coordinator.async_measured(meter.measurement(err))
             raise
@@ -111,6 +117,7 @@ class AgentEntity(Entity):
         meter: Meter,
         options: dict[str, Any],
         home: Callable[[], dict[str, Any]] | None,
+        question: Callable[[], Awaitable[str | None]] | None,
     ) -> None:
         tools = tools_of(chat_log.llm_api)
         most = int(self.subentry.data.get(CONF_MAX_HISTORY, DEFAULT_MAX_HISTORY))
@@ -124,6 +131,12 @@ class AgentEntity(Entity):
                 deltas = log_deltas(stream, meter, can_call=bool(tools))
                 async for _content in chat_log.async_add_delta_content_stream(self.entity_id, deltas):
                     pass
+            # The model could tell of a thing that waits for a yes as if it were done: the question is asked
+            # for it.
+            asked = await question() if question is not None else None
+            if asked:
+                await async_say(chat_log, self.entity_id, asked)
+                return
             if not chat_log.unresponded_tool_results:
                 return
         raise HomeAssistantError(

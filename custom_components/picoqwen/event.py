@@ -1,12 +1,14 @@
-"""An event for each answer, with what it took: for automations, the logbook and statistics."""
+"""Events for automations, the logbook and statistics: one for each answer, one for each act of a model."""
 
-from typing import override
+from typing import Any, override
 
 from homeassistant.components.event import EventEntity, EventEntityDescription
 from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .audit import Outcome, signal
 from .coordinator import PicoQwenConfigEntry, PicoQwenCoordinator
 from .entity import ServerEntity
 from .measure import Measurement
@@ -20,12 +22,17 @@ ANSWERS = EventEntityDescription(
     entity_category=EntityCategory.DIAGNOSTIC,
 )
 
+ACTIONS = EventEntityDescription(
+    key="actions", translation_key="actions", event_types=[str(each) for each in Outcome]
+)
+
 
 async def async_setup_entry(
     hass: HomeAssistant, entry: PicoQwenConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """The one event entity."""
-    async_add_entities([AnswerEvent(entry.runtime_data, ANSWERS)])
+    """One for answers, one for acts."""
+    coordinator = entry.runtime_data
+    async_add_entities([AnswerEvent(coordinator, ANSWERS), ActionEvent(coordinator, ACTIONS)])
 
 
 class AnswerEvent(ServerEntity, EventEntity):
@@ -51,3 +58,29 @@ class AnswerEvent(ServerEntity, EventEntity):
             self._seen = measured
             self._trigger_event(FAILED if measured.error else ANSWERED, measured.as_dict())
         super()._handle_coordinator_update()
+
+
+class ActionEvent(ServerEntity, EventEntity):
+    """The audit log: who asked for what with which words, the tool that a model called, and what
+    came of it.
+    """
+
+    @property
+    @override
+    def available(self) -> bool:
+        """What was done stays done while the server is away."""
+        return True
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Take the records."""
+        await super().async_added_to_hass()
+        entry = self.coordinator.config_entry
+        self.async_on_remove(async_dispatcher_connect(self.hass, signal(entry.entry_id), self._acted))
+
+    @callback
+    def _acted(self, record: dict[str, Any]) -> None:
+        self._trigger_event(
+            record["outcome"], {key: value for key, value in record.items() if key != "outcome"}
+        )
+        self.async_write_ha_state()

@@ -51,8 +51,8 @@ def home_context(
             {"id": a.id, "name": a.name, "aliases": _names(a.aliases), "floor": a.floor_id} for a in areas
         ],
         "floors": [{"id": f.floor_id, "name": f.name, "aliases": _names(f.aliases)} for f in floors],
-        "area": (_area(hass, registry.async_get(satellite_id)) if satellite_id else None)
-        or _area_of_device(hass, device_id),
+        "area": (area_of_entity(hass, registry.async_get(satellite_id)) if satellite_id else None)
+        or area_of_device(hass, device_id),
         "language": language or hass.config.language,
         "now": dt_util.now().isoformat(timespec="seconds"),
     }
@@ -65,7 +65,7 @@ def _entity(hass: HomeAssistant, state: State, entry: er.RegistryEntry | None) -
         "name": names[0],
         "aliases": names[1:],
         "domain": state.domain,
-        "area": _area(hass, entry),
+        "area": area_of_entity(hass, entry),
         "state": state.state[:_MAX_STATE],
         "device_class": state.attributes.get("device_class"),
         "unit": state.attributes.get("unit_of_measurement"),
@@ -85,14 +85,15 @@ def _names(aliases: Iterable[str]) -> list[str]:
     return sorted(alias for alias in aliases if alias)
 
 
-def _area(hass: HomeAssistant, entry: er.RegistryEntry | None) -> str | None:
+def area_of_entity(hass: HomeAssistant, entry: er.RegistryEntry | None) -> str | None:
     """The entity's own area, else its device's."""
     if entry is None:
         return None
-    return entry.area_id or _area_of_device(hass, entry.device_id)
+    return entry.area_id or area_of_device(hass, entry.device_id)
 
 
-def _area_of_device(hass: HomeAssistant, device_id: str | None) -> str | None:
+def area_of_device(hass: HomeAssistant, device_id: str | None) -> str | None:
+    """The area that a device is in, None where there is none."""
     device = dr.async_get(hass).async_get(device_id) if device_id else None
     if device is None:
         return None

@@ -1,5 +1,7 @@
 """What the owner of a server should know and can mend, as repairs that come and go with their cause."""
 
+import re
+
 from awesomeversion import AwesomeVersion, AwesomeVersionException
 from homeassistant.const import CONF_MODEL
 from homeassistant.core import HomeAssistant, callback
@@ -7,6 +9,10 @@ from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN, MIN_SERVER_VERSION
 from .coordinator import PicoQwenConfigEntry, ServerState
+
+_KEYS = ("server_too_old", "model_missing", "model_failed", "memory_too_small", "cloud_key_rejected")
+# The server says what another one answered; with these, asking again will not help.
+_KEY_REFUSED = re.compile(r"\bHTTP 40[13]\b")
 
 
 @callback
@@ -35,12 +41,22 @@ def async_check(hass: HomeAssistant, entry: PicoQwenConfigEntry) -> None:
         models=", ".join(str(engine.get("model")) for engine in failed),
         error="; ".join(str(engine.get("error")) for engine in failed),
     )
+    _show(hass, entry, "memory_too_small", is_wrong=bool(state.health.get("memory_level")))
+    refused = [each for each in state.upstreams if _KEY_REFUSED.search(str(each.get("error")))]
+    _show(
+        hass,
+        entry,
+        "cloud_key_rejected",
+        is_wrong=bool(refused),
+        upstreams=", ".join(str(each.get("name")) for each in refused),
+        error="; ".join(str(each.get("error")) for each in refused),
+    )
 
 
 @callback
 def async_clear(hass: HomeAssistant, entry: PicoQwenConfigEntry) -> None:
     """A server that is no longer used has no issues."""
-    for key in ("server_too_old", "model_missing", "model_failed"):
+    for key in _KEYS:
         ir.async_delete_issue(hass, DOMAIN, f"{key}_{entry.entry_id}")
 
 

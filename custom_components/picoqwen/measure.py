@@ -1,9 +1,14 @@
 """What an answer took: its times and its tokens, measured where they matter, at this end."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from .const import BUILT_IN_MODEL
+
+# Who may answer, the nearest first.
+RUNGS = ("rules", "built_in", "local", "cloud")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,10 @@ class Measurement:
     finish_reason: str | None = None
     rounds: int = 1
     error: str | None = None
+    # Which rung of the server's ladder answered ("rules", "built_in", "local", "cloud"), who, and why.
+    rung: str | None = None
+    provider: str | None = None
+    reason: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """All of it, for traces, events and the answers of actions."""
@@ -59,6 +68,7 @@ class Meter:
     _prompt: int | None = None
     _completion: int | None = None
     _cached: int | None = None
+    _served: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """The clock runs from here on."""
@@ -77,6 +87,7 @@ class Meter:
             self._first_ms = self._round_first_ms if self._first_ms is None else self._first_ms
         self.finish_reason = delta.get("finish_reason") or self.finish_reason
         self.model = delta.get("model") or self.model
+        self._served = delta.get("served") or self._served
         usage = delta.get("usage")
         if isinstance(usage, dict):
             details = usage.get("prompt_tokens_details")
@@ -101,10 +112,27 @@ class Meter:
             finish_reason=self.finish_reason,
             rounds=self.rounds,
             error=type(error).__name__ if error else None,
+            **served_by(self.model, self._served),
         )
 
     def _ms(self) -> float:
         return round(1000 * (self.clock() - self._started), 1)
+
+
+def served_by(model: str | None, served: Mapping[str, Any] | None) -> dict[str, str | None]:
+    """The rung that answered, who that was, and why: as the server says, or by what it leaves out.
+
+    A server without others to ask does not say who answered: it was itself.
+    """
+    served = served or {}
+    model, provider = served.get("model") or model, served.get("provider")
+    rung = served.get("rung")
+    if rung is None and model is not None:
+        here = "built_in" if model == BUILT_IN_MODEL else "local"
+        rung = here if provider in (None, "local") else "cloud"
+    notes = served.get("notes")
+    reason = served.get("reason") or ("; ".join(map(str, notes)) if isinstance(notes, list) else None)
+    return {"rung": rung, "provider": provider, "reason": reason or None}
 
 
 def _sum(so_far: int | None, more: Any) -> int | None:

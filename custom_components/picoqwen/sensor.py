@@ -17,6 +17,7 @@ from homeassistant.helpers.typing import StateType
 
 from .coordinator import PicoQwenConfigEntry, PicoQwenCoordinator
 from .entity import ServerEntity
+from .measure import RUNGS
 
 # Everything is read from the coordinator.
 PARALLEL_UPDATES = 0
@@ -38,6 +39,12 @@ def _last(name: str) -> Callable[[PicoQwenCoordinator], StateType]:
 def _status(coordinator: PicoQwenCoordinator) -> str | None:
     status = coordinator.data.status
     return status if status in STATUSES else None
+
+
+def _rung(coordinator: PicoQwenCoordinator) -> str | None:
+    """Who gave the last answer."""
+    rung = coordinator.last.rung if coordinator.last else None
+    return rung if rung in RUNGS else None
 
 
 SENSORS = (
@@ -106,6 +113,31 @@ SENSORS = (
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
         value=lambda coordinator: coordinator.data.memory_mb,
+    ),
+    ServerSensorDescription(
+        key="queue",
+        translation_key="queue",
+        state_class=SensorStateClass.MEASUREMENT,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        value=lambda coordinator: coordinator.data.queue,
+    ),
+    ServerSensorDescription(
+        key="cost_this_month",
+        translation_key="cost_this_month",
+        device_class=SensorDeviceClass.MONETARY,
+        native_unit_of_measurement="USD",
+        suggested_display_precision=2,
+        state_class=SensorStateClass.TOTAL,
+        value=lambda coordinator: coordinator.data.cost_this_month,
+    ),
+    ServerSensorDescription(
+        key="rung",
+        translation_key="rung",
+        device_class=SensorDeviceClass.ENUM,
+        options=list(RUNGS),
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value=_rung,
     ),
 )
 

@@ -17,9 +17,10 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.util.json import JSON_DECODE_EXCEPTIONS, json_loads
 
-from .const import DOMAIN
+from .const import CONF_ROUTING, DOMAIN, ROUTINGS
 from .coordinator import PicoQwenCoordinator
-from .errors import PicoQwenError
+from .errors import PicoQwenConnectionError, PicoQwenError, PicoQwenUnsupportedError
+from .measure import served_by
 
 ATTR_CONFIG_ENTRY = "config_entry"
 _TARGET = {vol.Optional(ATTR_CONFIG_ENTRY): cv.string}
@@ -35,6 +36,7 @@ _GENERATE = vol.Schema(
         vol.Optional("max_tokens"): vol.All(vol.Coerce(int), vol.Range(min=1, max=100_000)),
         vol.Optional("stop"): vol.All(cv.ensure_list, [cv.string], vol.Length(min=1, max=16)),
         vol.Optional("raw", default=False): cv.boolean,
+        vol.Optional(CONF_ROUTING): vol.In(ROUTINGS),
     }
 )
 _LOAD = vol.Schema(
@@ -47,6 +49,18 @@ _LOAD = vol.Schema(
 )
 _UNLOAD = vol.Schema({**_TARGET, vol.Required("model"): _MODEL})
 _PRIME = vol.Schema(_TARGET)
+_RUN_FLOW = vol.Schema(
+    {
+        **_TARGET,
+        vol.Required("flow"): vol.All(cv.string, vol.Length(min=1)),
+        vol.Required("input"): vol.All(cv.string, vol.Length(min=1)),
+        vol.Optional("steps"): vol.All(vol.Coerce(int), vol.Range(min=1, max=1000)),
+        vol.Optional("tokens"): vol.All(vol.Coerce(int), vol.Range(min=1, max=10_000_000)),
+        vol.Optional("seconds"): vol.All(vol.Coerce(float), vol.Range(min=1, max=86_400)),
+        vol.Optional("cost"): vol.All(vol.Coerce(float), vol.Range(min=0, max=1000)),
+    }
+)
+_LIMITS = ("steps", "tokens", "seconds", "cost")
 
 type _Act = Callable[[PicoQwenCoordinator, dict[str, Any]], Awaitable[dict[str, Any]]]
 
@@ -63,6 +77,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
     register("generate", _GENERATE, SupportsResponse.ONLY, _generate)
     register("load_model", _LOAD, SupportsResponse.OPTIONAL, _load_model)
     register("unload_model", _UNLOAD, SupportsResponse.OPTIONAL, _unload_model)
+    register("run_flow", _RUN_FLOW, SupportsResponse.ONLY, _run_flow)
     register("prime", _PRIME, SupportsResponse.NONE, _prime)
 
 
@@ -93,7 +108,7 @@ def _coordinator(hass: HomeAssistant, entry_id: str | None) -> PicoQwenCoordinat
 async def _generate(coordinator: PicoQwenCoordinator, data: dict[str, Any]) -> dict[str, Any]:
     """An answer to the prompt, or its raw continuation, with what it took."""
     schema, raw, instructions = data.pop("schema", None), data.pop("raw"), data.pop("instructions", None)
-    if raw and (schema is not None or instructions is not None):
+    if raw and (schema is not None or instructions is not None or CONF_ROUTING in data):
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="raw_takes_text_only")
     started = time.perf_counter()
     if raw:
@@ -108,6 +123,7 @@ async def _generate(coordinator: PicoQwenCoordinator, data: dict[str, Any]) -> d
         "finish_reason": reason,
         "usage": answer.get("usage"),
         "milliseconds": round(1000 * (time.perf_counter() - started), 1),
+        **served_by(model, answer.get("served")),
     }
     return response if schema is None else {**response, "data": _parsed(str(text), reason)}
 
@@ -133,6 +149,41 @@ def _parsed(text: str, finish_reason: str | None) -> Any:
         raise HomeAssistantError(translation_domain=DOMAIN, translation_key="task_no_json") from err
 
 
+async def _run_flow(coordinator: PicoQwenCoordinator, data: dict[str, Any]) -> dict[str, Any]:
+    """What the agents found. A run that a limit ended has `limits_hit`; one that failed is an error."""
+    flow = data["flow"]
+    body: dict[str, Any] = {"input": data["input"]}
+    limits = {key: data[key] for key in _LIMITS if key in data}
+    if limits:
+        body["limits"] = limits
+    started = time.perf_counter()
+    try:
+        run = await coordinator.client.run_flow(flow, body, data.get("seconds"))
+    except PicoQwenConnectionError:
+        raise
+    except PicoQwenError:
+        await _check_flow(coordinator, flow)
+        raise
+    if run.get("state") in ("failed", "cancelled"):
+        reason = str(run.get("error") or run.get("output") or run["state"])
+        raise _error("flow_failed", flow=flow, error=reason)
+    return {**run, "milliseconds": round(1000 * (time.perf_counter() - started), 1)}
+
+
+async def _check_flow(coordinator: PicoQwenCoordinator, flow: str) -> None:
+    """Raises ServiceValidationError where the server has no such flow, or none at all."""
+    try:
+        known = [str(each.get("name")) for each in await coordinator.client.flows()]
+    except PicoQwenUnsupportedError as err:
+        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="no_flows") from err
+    if flow not in known:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="unknown_flow",
+            translation_placeholders={"flow": flow, "known": ", ".join(known) or "-"},
+        )
+
+
 async def _load_model(coordinator: PicoQwenCoordinator, data: dict[str, Any]) -> dict[str, Any]:
     """Load a model, and let the entities know."""
     response = await coordinator.client.load_model(data.pop("model"), data)
@@ -153,9 +204,11 @@ async def _prime(coordinator: PicoQwenCoordinator, data: dict[str, Any]) -> dict
     return {}
 
 
-def _failed(action: str, *, error: str) -> HomeAssistantError:
+def _error(key: str, **placeholders: str) -> HomeAssistantError:
     return HomeAssistantError(
-        translation_domain=DOMAIN,
-        translation_key="action_failed",
-        translation_placeholders={"action": f"{DOMAIN}.{action}", "error": error},
+        translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders
     )
+
+
+def _failed(action: str, *, error: str) -> HomeAssistantError:
+    return _error("action_failed", action=f"{DOMAIN}.{action}", error=error)

@@ -1,4 +1,6 @@
-"""The sentences in which an agent admits that it could not answer, in the speaker's language."""
+"""The sentences that an agent says of its own accord, in the speaker's language, and those of its
+failures.
+"""
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.translation import async_get_translations
@@ -26,11 +28,22 @@ async def async_apology(hass: HomeAssistant, language: str | None, error: Except
     """What went wrong, and whether something may have been done all the same."""
     reason = _KEYS.get(type(error), _OTHERWISE)
     consequence = "spoken_maybe_done" if acted else "spoken_nothing_done"
-    texts = await _texts(hass, language or hass.config.language)
-    return " ".join(texts[f"component.{DOMAIN}.exceptions.{key}.message"] for key in (reason, consequence))
+    texts = await async_sentences(hass, language)
+    return " ".join(texts[key] for key in (reason, consequence))
 
 
-async def _texts(hass: HomeAssistant, language: str) -> dict[str, str]:
+async def async_sentences(hass: HomeAssistant, language: str | None) -> dict[str, str]:
+    """All sentences by their key, in the speaker's language; Home Assistant's where none is known."""
+    texts = await _texts_of(hass, language or hass.config.language)
+    prefix, suffix = f"component.{DOMAIN}.exceptions.", ".message"
+    return {
+        key.removeprefix(prefix).removesuffix(suffix): text
+        for key, text in texts.items()
+        if key.startswith(prefix)
+    }
+
+
+async def _texts_of(hass: HomeAssistant, language: str) -> dict[str, str]:
     """The sentences in a language as Home Assistant names it ("de", "de-CH"); else in English."""
     texts = await async_get_translations(hass, language, "exceptions", [DOMAIN])
     base = language.split("-", maxsplit=1)[0].lower()

@@ -30,10 +30,12 @@ from .const import (
     CONF_ENABLE_THINKING,
     CONF_MAX_HISTORY,
     CONF_MAX_TOKENS,
+    CONF_ROUTING,
     CONF_TEMPERATURE,
     DEFAULT_AI_TASK_NAME,
     DEFAULT_CONVERSATION_NAME,
     DEFAULT_MAX_HISTORY,
+    ROUTINGS,
     SUBENTRY_AI_TASK,
     SUBENTRY_CONVERSATION,
 )
@@ -143,6 +145,11 @@ class AITaskFlow(AgentFlow):
 
 def _model_fields(models: list[str]) -> dict[Any, Any]:
     return {
+        vol.Optional(CONF_ROUTING): SelectSelector(
+            SelectSelectorConfig(
+                options=list(ROUTINGS), translation_key="routing", mode=SelectSelectorMode.DROPDOWN
+            )
+        ),
         vol.Optional(CONF_MODEL): SelectSelector(
             SelectSelectorConfig(options=models, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
         ),

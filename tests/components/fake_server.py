@@ -26,10 +26,11 @@ def words(*texts: str) -> list[bytes]:
     return [event({"role": "assistant", "content": ""}), *(event({"content": t}) for t in texts), DONE]
 
 
-def finish(reason: str = "stop", **usage: Any) -> bytes:
+def finish(reason: str = "stop", served: dict[str, Any] | None = None, **usage: Any) -> bytes:
     """The two events with which a server ends an answer."""
     head = {"object": "chat.completion.chunk", "model": "pico-home"}
     end = {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}
+    end |= {"picoqwen": served} if served else {}
     last = {**head, "choices": [], "usage": usage}
     return b"".join(f"data: {json.dumps(each)}\n\n".encode() for each in (end, last))
 
@@ -60,6 +61,15 @@ class FakeServer:
         self.asked: dict[str, list[Any]] = {name: [] for name in RESOURCES}
         self.replies: dict[str, web.Response | Callable[[Any], Any] | None] = dict.fromkeys(RESOURCES)
         self.client_left = asyncio.Event()
+        # The counters; None is a server that does not count.
+        self.counters: dict[str, Any] | None = None
+        # Whether there are events, and who watches them.
+        self.has_events = False
+        self.watchers: list[web.WebSocketResponse] = []
+        # The flows, what was run, and what the coming runs answer; None is a server that has none.
+        self.flows: list[str] | None = None
+        self.runs: list[dict[str, Any]] = []
+        self.run_replies: list[web.Response] = []
         self._server: TestServer | None = None
         self._port: int | None = None
 
@@ -75,6 +85,10 @@ class FakeServer:
         app.router.add_post("/api/v1/chat", self._chat)
         app.router.add_post("/api/v1/generate", self._generate)
         app.router.add_get("/api/v1/health", self._health)
+        app.router.add_get("/api/v1/status", self._status)
+        app.router.add_get("/api/v1/events", self._events)
+        app.router.add_get("/api/v1/flows", self._flows)
+        app.router.add_post("/api/v1/flows/{flow}/runs", self._run)
         app.router.add_post("/api/v1/{name:score|prime}", self._other)
         app.router.add_post("/api/v1/models/{model}/{name:load|unload}", self._other)
         self._server = TestServer(app, host="127.0.0.1", port=self._port or 0)
@@ -84,6 +98,8 @@ class FakeServer:
 
     async def stop(self) -> None:
         """Refuse connections from now on."""
+        for each in list(self.watchers):
+            await each.close()
         if self._server is not None:
             await self._server.close()
             self._server = None
@@ -102,11 +118,44 @@ class FakeServer:
     async def _health(self, request: web.Request) -> web.Response:
         return web.json_response(self.health_body)
 
+    async def _status(self, request: web.Request) -> web.Response:
+        return _missing() if self.counters is None else web.json_response(self.counters)
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        if not self.has_events:
+            return _missing()
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        self.watchers.append(socket)
+        await socket.send_json({"type": "status", "status": self.health_body["status"]})
+        async for _ in socket:
+            continue
+        self.watchers.remove(socket)
+        return socket
+
+    async def tell(self, **event: Any) -> None:
+        """Send an event to who watches."""
+        for each in self.watchers:
+            await each.send_json(event)
+
+    async def _flows(self, request: web.Request) -> web.Response:
+        if self.flows is None:
+            return _missing()
+        return web.json_response(
+            {"flows": [{"name": each, "description": "", "input": ""} for each in self.flows]}
+        )
+
+    async def _run(self, request: web.Request) -> web.Response:
+        if self.flows is None or request.match_info["flow"] not in self.flows:
+            return _missing("flow_not_found")
+        self.runs.append(await request.json())
+        return self.run_replies.pop(0)
+
     async def _other(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
         reply = self.replies[name]
         if reply is None:
-            return web.json_response({"error": {"message": "no such path", "code": "not_found"}}, status=404)
+            return _missing()
         body = {**await request.json(), **{k: v for k, v in request.match_info.items() if k != "name"}}
         self.asked[name].append(body)
         return web.json_response(reply(body)) if callable(reply) else reply
@@ -130,6 +179,10 @@ class FakeServer:
             self.client_left.set()
             raise
         return response
+
+
+def _missing(code: str = "not_found") -> web.Response:
+    return web.json_response({"error": {"message": "no such path", "code": code}}, status=404)
 
 
 async def _each(parts: Parts) -> AsyncIterable[bytes]:

@@ -19,11 +19,17 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 AGENT = "conversation.pico_qwen"
 EVENT = "event.pico_qwen_server_answers"
 ALL = {
+    "binary_sensor.pico_qwen_server_answered_elsewhere",
     "binary_sensor.pico_qwen_server_connectivity",
     "button.pico_qwen_server_prime",
     "button.pico_qwen_server_unload_larger_models",
     AGENT,
     EVENT,
+    "event.pico_qwen_server_acts",
+    "select.pico_qwen_server_model",
+    "select.pico_qwen_server_where_to_answer",
+    "sensor.pico_qwen_server_answered_by",
+    "sensor.pico_qwen_server_cost_this_month",
     "sensor.pico_qwen_server_loaded_models",
     "sensor.pico_qwen_server_status",
     "sensor.pico_qwen_server_time_to_first_token",
@@ -32,12 +38,14 @@ ALL = {
 NOISY = {
     "sensor.pico_qwen_server_memory",
     "sensor.pico_qwen_server_prompt_found_in_cache",
+    "sensor.pico_qwen_server_requests_waiting",
     "sensor.pico_qwen_server_time_to_answer",
     "sensor.pico_qwen_server_writing_speed",
 }
 
 
 async def look_again(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> None:
+    await hass.async_block_till_done(wait_background_tasks=True)
     freezer.tick(timedelta(seconds=31))
     async_fire_time_changed(hass)
     await hass.async_block_till_done(wait_background_tasks=True)
@@ -76,7 +84,15 @@ async def test_every_entity_is_there_once_and_belongs_to_a_device(
         ("0.1.0", dr.DeviceEntryType.SERVICE)
     }
     of_the_server = [entity for entity in registered if entity.entity_id != AGENT]
-    assert {entity.entity_category for entity in of_the_server} == {EntityCategory.DIAGNOSTIC}
+    kinds = {entity.entity_id: entity.entity_category for entity in of_the_server}
+    assert {each for each, kind in kinds.items() if kind is None} == {
+        "event.pico_qwen_server_acts",
+        "sensor.pico_qwen_server_cost_this_month",
+    }
+    assert {each for each, kind in kinds.items() if kind is EntityCategory.CONFIG} == {
+        "select.pico_qwen_server_model",
+        "select.pico_qwen_server_where_to_answer",
+    }
 
 
 async def test_noisy_entities_are_off_until_somebody_wants_them(

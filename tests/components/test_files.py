@@ -81,7 +81,9 @@ def found(pattern: str, *names: str) -> set[str]:
 
 
 def test_every_exception_that_is_raised_has_a_text() -> None:
-    raised = found(r'translation_domain=DOMAIN,\s*translation_key="(\w+)"') | found(r'_task_error\("(\w+)"')
+    raised = found(r'translation_domain=DOMAIN,\s*translation_key="(\w+)"') | found(
+        r'_(?:task_)?error\("(\w+)"'
+    )
     spoken = found(r'"(spoken_\w+)"')
     assert raised | spoken == set(load("translations/en.json")["exceptions"])
 

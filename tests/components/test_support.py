@@ -19,6 +19,7 @@ from custom_components.picoqwen.diagnostics import async_get_config_entry_diagno
 
 
 async def look_again(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> None:
+    await hass.async_block_till_done(wait_background_tasks=True)
     freezer.tick(timedelta(seconds=31))
     async_fire_time_changed(hass)
     await hass.async_block_till_done(wait_background_tasks=True)
