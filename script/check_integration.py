@@ -29,7 +29,8 @@ HACS_KEYS = {
     *("persistent_directory", "render_readme", "zip_release"),
 }
 TRANSLATION_KEYS = {
-    *("config", "config_subentries", "entity", "exceptions", "issues", "selector", "services", "system_health", "title"),
+    *("config", "config_subentries", "entity", "exceptions", "issues", "selector", "services"),
+    *("system_health", "title"),
 }
 STEP_KEYS = {"title", "description", "data", "data_description", "sections", "submit"}
 # A rule of the quality scale that says "done", and what can be seen of it.

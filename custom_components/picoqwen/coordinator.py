@@ -8,6 +8,7 @@ from typing import Any, override
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
+from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
 from .client import PicoQwenClient
@@ -17,6 +18,8 @@ from .measure import Measurement
 from .push import listen
 
 _LOGGER = logging.getLogger(__name__)
+
+REFRESH_COOLDOWN = 1.0
 
 type PicoQwenConfigEntry = ConfigEntry[PicoQwenCoordinator]
 
@@ -94,6 +97,10 @@ class PicoQwenCoordinator(DataUpdateCoordinator[ServerState]):
             name=entry.title,
             update_interval=UPDATE_INTERVAL,
             always_update=False,
+            # Events come in crowds; the default would show them ten seconds late.
+            request_refresh_debouncer=Debouncer(
+                hass, _LOGGER, cooldown=REFRESH_COOLDOWN, immediate=True, background=True
+            ),
         )
         self.client = client
         self.last: Measurement | None = None

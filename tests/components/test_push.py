@@ -43,7 +43,6 @@ async def test_a_change_at_the_server_is_seen_without_asking(hass: HomeAssistant
     entry = (await connect(hass, server.url))["result"]
     await until(lambda: bool(server.watchers))
     await until(lambda: entry.runtime_data.update_interval.total_seconds() == 300)
-    entry.runtime_data._debounced_refresh.cooldown = 0.01
     server.health_body = {**server.health_body, "status": "degraded"}
     await server.tell(type="token", model="pico-home")
     await server.tell(type="status", status="degraded")
