@@ -1,5 +1,6 @@
 """What agents ask for that leave it open: the model, and where answers may come from. Kept over restarts."""
 
+from abc import abstractmethod
 from typing import override
 
 from homeassistant.components.select import SelectEntity, SelectEntityDescription
@@ -52,8 +53,9 @@ class DefaultSelect(ServerEntity, RestoreEntity, SelectEntity):
         self._choose(option)
         self.async_write_ha_state()
 
+    @abstractmethod
     def _choose(self, option: str) -> None:
-        raise NotImplementedError
+        """Keep the choice where requests are made."""
 
 
 class ModelSelect(DefaultSelect):
