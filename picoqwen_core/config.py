@@ -16,6 +16,7 @@ from picoqwen_core.config_values import KEYS, NUMBER, PATH, SECONDS, TEXT, TEXTS
 from picoqwen_core.errors import ConfigError
 from picoqwen_core.installed import find_models
 from picoqwen_core.key_file import read_or_make_key
+from picoqwen_core.mcp_servers import McpServer, parse_mcp_servers
 from picoqwen_core.upstreams import PRIVACY, STRATEGIES, Upstream, parse_upstreams
 
 BUILT_IN_MODEL = Path(__file__).parent / "home" / "models" / "pico-home.gguf"
@@ -74,13 +75,14 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "budget_file",
         "health_check_interval",
     ),
+    "agents": ("mcp", "mcp_servers"),
 }
 # Other names that a file may use for the same settings.
 _OTHER_NAMES = {"request_timeout": "idle_timeout", "directory": "models_dir"}
 _ENVIRONMENT_PREFIX = "PICOQWEN_"
 # PICOQWEN_ISA belongs to the kernels, which choose for themselves (kernels/isa.py).
 _NOT_OURS = frozenset({"PICOQWEN_ISA"})
-SECRETS = frozenset({"api_key", "api_keys", "hub_token", "upstreams"})
+SECRETS = frozenset({"api_key", "api_keys", "hub_token", "upstreams", "mcp_servers"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,9 @@ class Settings:
     budget_file: Path | None = None
     # Seconds between looks at an upstream that nobody has asked.
     health_check_interval: float = 60.0
+    # Whether MCP clients find this server's tools at /mcp; other MCP servers, whose tools are taken in.
+    mcp: bool = False
+    mcp_servers: tuple[McpServer, ...] = ()
 
     def __post_init__(self) -> None:
         _require(0 <= self.port < 1 << 16, "port", self.port, "0 to 65535")
@@ -374,6 +379,8 @@ _KINDS: dict[str, Kind] = {
     "budget_per_month": NUMBER,
     "budget_file": PATH,
     "health_check_interval": SECONDS,
+    "mcp": TRUTH,
+    "mcp_servers": Kind(parse_mcp_servers, "a list of objects, or that as JSON"),
 }
 
 

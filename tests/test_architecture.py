@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("router", "providers", "config", "installed", "memory", "machine", "cpu", "catalog", "hub"),
         *("engine.client", "hybrid", "spending", "budget", "upstreams", "prices", "agents", *VOCABULARY),
     },
-    "agents": {"router", "config", *VOCABULARY},
+    "agents": {"router", "config", "mcp_servers", *VOCABULARY},
     "router": {"providers", "hybrid", *VOCABULARY},
     "hybrid": {"providers", "health", "spending", "restart", "upstreams", *VOCABULARY},
     "spending": {"budget", "prices", "upstreams", *VOCABULARY},
@@ -107,8 +107,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "folders": set(),
     "byte_level": set(),
     "memory": set(),
-    "config": {"config_values", "installed", "key_file", "upstreams", "errors"},
+    "config": {"config_values", "installed", "key_file", "mcp_servers", "upstreams", "errors"},
     "key_file": {"errors"},
+    "mcp_servers": {"errors"},
     "config_values": set(),
     "hub": {"installed", *VOCABULARY},
     "catalog": set(),
@@ -130,6 +131,8 @@ HOMES: dict[str, tuple[str, ...]] = {
     "openai": ("providers.openai",),
     "httpx2": ("providers.openai",),
     "aiohttp": ("server", "hub", "agents"),
+    "mcp": ("agents.mcp_client", "agents.mcp_server", "agents.mcp_wire", "server.mcp"),
+    "mcp_types": ("agents.mcp_client", "agents.mcp_server", "agents.mcp_wire"),
     "homeassistant": (),
 }
 CORE = [path for path in sources("picoqwen_core") if path.name != "__init__.py"]

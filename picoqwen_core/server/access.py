@@ -15,7 +15,10 @@ from picoqwen_core.server.state import state_of
 OPEN_PATHS = frozenset({"/api/v1/health"})
 CALLER = "caller"
 _CORS_METHODS = "GET, POST, DELETE, OPTIONS"
-_CORS_HEADERS = "Authorization, Content-Type, X-Request-Id"
+_CORS_HEADERS = (
+    "Authorization, Content-Type, X-Request-Id, Mcp-Session-Id, Mcp-Protocol-Version, Mcp-Method, Mcp-Name, "
+    "Last-Event-ID"
+)
 
 
 @web.middleware
@@ -93,6 +96,7 @@ async def allow_origin(request: web.Request, response: web.StreamResponse) -> No
     """Let pages of the allowed origins read an answer, errors and streams included."""
     if _may_read(request):
         response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
+        response.headers["Access-Control-Expose-Headers"] = "Mcp-Session-Id, X-Request-Id"
         response.headers["Vary"] = "Origin"
 
 

@@ -31,7 +31,7 @@ NEEDS_RESTART = frozenset(
             "cache_dir",
         ),
         *("upstreams", "routing", "privacy", "budget_per_day", "budget_per_month", "budget_file"),
-        "health_check_interval",
+        *("health_check_interval", "mcp", "mcp_servers"),
     }
 )
 

@@ -1,10 +1,12 @@
 """What the handlers share, kept in the aiohttp application."""
 
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from picoqwen_core.agents.tool import Tool
 from picoqwen_core.config import Settings, Source
 from picoqwen_core.hub.downloads import Downloads
 from picoqwen_core.router import Router
@@ -23,6 +25,8 @@ class State:
     downloads: Downloads | None = None
     # Where the settings came from, to read them again.
     source: Source | None = None
+    # What MCP clients are offered beside `generate`, at this moment.
+    tools: Callable[[], Iterable[Tool]] = tuple
     metrics: Metrics = field(default_factory=Metrics)
     events: Watchers = field(default_factory=Watchers)
     buckets: TokenBuckets = field(default_factory=TokenBuckets)
