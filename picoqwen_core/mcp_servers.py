@@ -1,4 +1,4 @@
-"""Other MCP servers whose tools may be used: what the settings say of each; agents/mcp_client.py asks them."""
+"""Other MCP servers and their tools: what the settings say of each. agents/mcp_client.py asks them."""
 
 import json
 import math
@@ -15,12 +15,6 @@ _TIMEOUT = 30.0
 # What a text in the settings is, by the field's name; all others are texts.
 _TYPES: Mapping[str, type] = {"timeout": float, "env": dict, "headers": dict, "trusted": bool}
 _NEEDED = {float: "a number", bool: "true or false", str: "text"}
-    float: "a number",
-    bool: "true or false",
-    list: "a list of texts",
-    dict: "texts by name",
-    str: "text",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +22,8 @@ class McpServer:
     """Reached at `url` (Streamable HTTP), or started here as `command` with `args` and `env` (stdio).
 
     api_key: sent as bearer token; headers: others to be sent; timeout: seconds that a call may take; trusted:
-    whether what it says of its tools (read-only, destructive) is believed, and its results are not taken for
-    somebody else's words; tools: those to be used, empty for all.
+    whether what it says of its tools (read-only, destructive) is believed; its results never are; tools:
+    those to be used, empty for all.
     """
 
     name: str

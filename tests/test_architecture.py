@@ -129,7 +129,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "llguidance": ("grammar",),
     "jinja2": ("chat",),
     "openai": ("providers.openai",),
-    "httpx2": ("providers.openai",),
+    "httpx2": ("providers.openai", "agents.mcp_client", "agents.mcp_wire"),
     "aiohttp": ("server", "hub", "agents"),
     "mcp": ("agents.mcp_client", "agents.mcp_server", "agents.mcp_wire", "server.mcp"),
     "mcp_types": ("agents.mcp_client", "agents.mcp_server", "agents.mcp_wire"),

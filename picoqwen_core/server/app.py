@@ -34,6 +34,7 @@ def make_app(state: State) -> web.Application:
     app.on_response_prepare.append(access.allow_origin)
     app.cleanup_ctx.append(_sweeping)
     app.cleanup_ctx.append(_engines)
+    app.cleanup_ctx.append(mcp.clients)
     app.cleanup_ctx.append(mcp.endpoint)
     # Before the open connections are waited for: answers in flight then end at once, with an error event.
     app.on_shutdown.append(mcp.stop_endpoint)

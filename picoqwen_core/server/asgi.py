@@ -11,6 +11,7 @@ type Event = MutableMapping[str, Any]
 type Application = Callable[
     [Event, Callable[[], Awaitable[Event]], Callable[[Event], Awaitable[None]]], Awaitable[None]
 ]
+_LEAVING_SECONDS = 2.0
 # aiohttp writes these itself.
 _HOP_BY_HOP = frozenset({"content-length", "transfer-encoding", "connection"})
 
@@ -21,11 +22,27 @@ async def serve_asgi(
     """The application's answer, streamed as it comes.
 
     user: who asks, for the application's scope. patience: seconds for each piece of the request to come and
-    each piece of the answer to be taken. A client that leaves cancels this call, and with it the application.
+    each piece of the answer to be taken. The application is told of a client that leaves, and may then end in
+    its own way for a moment: being cancelled would look to it as if it had failed.
     """
     exchange = _Exchange(request, patience)
-    await application(_scope(request, user), exchange.receive, exchange.send)
+    task = asyncio.create_task(
+        _run(application, _scope(request, user), exchange), name=f"answer {request['id']}"
+    )
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        exchange.left.set()
+        _, pending = await asyncio.wait([task], timeout=_LEAVING_SECONDS)
+        if pending:
+            task.cancel()
+            await asyncio.wait([task])
+        raise
     return await exchange.finished()
+
+
+async def _run(application: Application, scope: Event, exchange: "_Exchange") -> None:
+    await application(scope, exchange.receive, exchange.send)
 
 
 class _Exchange:
@@ -35,15 +52,17 @@ class _Exchange:
         self._request = request
         self._patience = patience
         self._read = False
+        # The client has left: what is sent goes nowhere.
+        self.left = asyncio.Event()
         self._status, self._headers = 500, list[tuple[str, str]]()
         self._body = b""
         self._response: web.StreamResponse | None = None
 
     async def receive(self) -> Event:
-        """A piece of the request's body; after the last one, nothing until the client leaves."""
+        """A piece of the request's body; after the last one, that the client has left."""
         if self._read:
-            # aiohttp cancels the handler when the client leaves, so nobody has to be told of it.
-            await asyncio.get_running_loop().create_future()
+            await self.left.wait()
+            return {"type": "http.disconnect"}
         try:
             async with asyncio.timeout(self._patience):
                 body = await self._request.content.readany()
@@ -58,6 +77,8 @@ class _Exchange:
             self._status = event["status"]
             pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in event["headers"]]
             self._headers = [pair for pair in pairs if pair[0].lower() not in _HOP_BY_HOP]
+            return
+        if self.left.is_set():
             return
         body = event.get("body", b"")
         if self._response is None and not event.get("more_body", False):

@@ -85,6 +85,21 @@ async def endpoint(app: web.Application) -> AsyncIterator[None]:
     await app[ENDPOINT].stop()
 
 
+async def clients(app: web.Application) -> AsyncIterator[None]:
+    """Connections to other MCP servers, while the application lives and where the settings name some."""
+    state = app[STATE]
+    if not state.settings.mcp_servers:
+        yield
+        return
+    _require_package("mcp_servers has some")
+    from picoqwen_core.agents.mcp_client import McpClients  # noqa: PLC0415
+
+    state.mcp_clients = McpClients(state.settings.mcp_servers, state.registry)
+    state.mcp_clients.start()
+    yield
+    await state.mcp_clients.stop()
+
+
 async def stop_endpoint(app: web.Application) -> None:
     """Before open connections are waited for: a client's stream would hold the server up."""
     if ENDPOINT in app:
@@ -125,8 +140,7 @@ def _host(origin: str) -> str | None:
 
 
 def _make_manager(app: web.Application) -> "StreamableHTTPSessionManager":
-    if importlib.util.find_spec("mcp") is None:
-        raise ConfigError("mcp is true, but the package `mcp` is not installed; install picoqwen[mcp]")
+    _require_package("mcp is true")
     # 40 MB, so only here.
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager  # noqa: PLC0415
 
@@ -137,11 +151,16 @@ def _make_manager(app: web.Application) -> "StreamableHTTPSessionManager":
     settings = state.settings
     own = generate.make(state.router, settings.first_token_timeout)
     return StreamableHTTPSessionManager(
-        Offer(lambda: (own, *state.tools())).server(),
+        Offer(lambda: (own, *state.registry)).server(),
         session_idle_timeout=_SESSION_IDLE_SECONDS,
         max_request_body_size=settings.max_body_bytes,
         max_sessions=_MOST_SESSIONS,
     )
+
+
+def _require_package(why: str) -> None:
+    if importlib.util.find_spec("mcp") is None:
+        raise ConfigError(f"{why}, but the package `mcp` is not installed; install picoqwen[mcp]")
 
 
 def _user(caller: str) -> Any:

@@ -1,12 +1,12 @@
 """What the handlers share, kept in the aiohttp application."""
 
 import time
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from picoqwen_core.agents.tool import Tool
+from picoqwen_core.agents.registry import Registry
 from picoqwen_core.config import Settings, Source
 from picoqwen_core.hub.downloads import Downloads
 from picoqwen_core.router import Router
@@ -14,6 +14,9 @@ from picoqwen_core.server.buckets import TokenBuckets
 from picoqwen_core.server.connections import Connections
 from picoqwen_core.server.counters import Metrics
 from picoqwen_core.server.watchers import Watchers
+
+if TYPE_CHECKING:
+    from picoqwen_core.agents.mcp_client import McpClients
 
 
 @dataclass(slots=True)
@@ -25,8 +28,10 @@ class State:
     downloads: Downloads | None = None
     # Where the settings came from, to read them again.
     source: Source | None = None
-    # What MCP clients are offered beside `generate`, at this moment.
-    tools: Callable[[], Iterable[Tool]] = tuple
+    # The tools that agents may use; other MCP servers' come and go.
+    registry: Registry = field(default_factory=Registry)
+    # Set where the settings name other MCP servers.
+    mcp_clients: "McpClients | None" = None
     metrics: Metrics = field(default_factory=Metrics)
     events: Watchers = field(default_factory=Watchers)
     buckets: TokenBuckets = field(default_factory=TokenBuckets)
