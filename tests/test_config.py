@@ -17,6 +17,7 @@ from picoqwen_core.config import (
     models_folder,
 )
 from picoqwen_core.errors import ConfigError
+from picoqwen_core.mcp_servers import McpServer
 from picoqwen_core.upstreams import Upstream
 
 
@@ -99,24 +100,30 @@ def test_every_setting_can_stand_in_a_file_and_in_the_environment(tmp_path: Path
         "budget_per_month": 5,
         "budget_file": "b.db",
         "health_check_interval": 30,
+        "mcp": True,
     }
     upstream = {"name": "shed", "base_url": "http://shed:8000/v1", "model": "m", "trusted": True}
     as_toml = ", ".join(f"{key} = {json.dumps(value)}" for key, value in upstream.items())
+    tools = {"name": "house", "url": "http://house/mcp", "timeout": 9.0}
+    tools_toml = ", ".join(f"{key} = {json.dumps(value)}" for key, value in tools.items())
+    given_as_toml = {"upstreams": f"[{{{as_toml}}}]", "mcp_servers": f"[{{{tools_toml}}}]"}
     lines = [
-        f"[{section}]\n" + "".join(f"{key} = {json.dumps(given[key])}\n" for key in keys if key in given)
+        f"[{section}]\n"
+        + "".join(f"{key} = {given_as_toml.get(key) or json.dumps(given[key])}\n" for key in keys)
         for section, keys in SECTIONS.items()
     ]
-    config = write(tmp_path / "config.toml", "".join(lines) + f"upstreams = [{{{as_toml}}}]\n")
+    config = write(tmp_path / "config.toml", "".join(lines))
     environment = {
         f"PICOQWEN_{key.upper()}": ",".join(value) if isinstance(value, list) else str(value)
         for key, value in given.items()
-    } | {"PICOQWEN_UPSTREAMS": json.dumps([upstream])}
+    } | {"PICOQWEN_UPSTREAMS": json.dumps([upstream]), "PICOQWEN_MCP_SERVERS": json.dumps([tools])}
 
     from_file = load_settings(config=config, environment={})
 
     assert from_file == load_settings(environment=environment)
-    assert {*given, "upstreams"} == {field.name for field in fields(Settings)}
+    assert {*given, *given_as_toml} == {field.name for field in fields(Settings)}
     assert from_file.upstreams == (Upstream(**upstream),)
+    assert from_file.mcp_servers == (McpServer(**tools),)
     assert (from_file.model, from_file.cache_dir) == (Path("m.gguf"), Path("c"))
 
 

@@ -29,12 +29,31 @@ async def authentication(request: web.Request, handler: Handler) -> web.StreamRe
     if is_public(request) or request.path in (*OPEN_PATHS, "/") or is_open_to(request, settings):
         request[CALLER] = "ingress" if comes_by_ingress(request, settings) else request.remote or "unknown"
         return await handler(request)
+    if (token := request.match_info.get("mcp_token")) is not None:
+        request[CALLER] = _caller_by_address(token, settings)
+        return await handler(request)
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     name = key_name(given.strip(), settings) if scheme.lower() == "bearer" else None
     if name is None:
         raise AuthError("the API key is missing or wrong; send it as 'Authorization: Bearer KEY'")
     request[CALLER] = name
     return await handler(request)
+
+
+def mcp_token(api_key: str) -> str:
+    """What stands in an address of /mcp in place of the key, for clients that can send none.
+
+    Made of the key, opens nothing else, and does not tell it.
+    """
+    return hashlib.sha256(f"mcp:{api_key}".encode()).hexdigest()[:40]
+
+
+def _caller_by_address(token: str, settings: Settings) -> str:
+    """Raises AuthError."""
+    wanted = mcp_token(settings.api_key or "")
+    if settings.api_key is None or not hmac.compare_digest(token.encode(errors="surrogateescape"), wanted.encode()):
+        raise AuthError("the address of /mcp is wrong; docs/mcp.md says how the right one is made")
+    return "key"
 
 
 def is_open_to(request: web.Request, settings: Settings) -> bool:

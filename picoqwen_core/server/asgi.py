@@ -77,18 +77,15 @@ class _Exchange:
             self._status = event["status"]
             pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in event["headers"]]
             self._headers = [pair for pair in pairs if pair[0].lower() not in _HOP_BY_HOP]
-            return
-        if self.left.is_set():
-            return
-        body = event.get("body", b"")
-        if self._response is None and not event.get("more_body", False):
-            self._body += body
-            return
-        if self._response is None:
-            headers = CIMultiDict([*self._headers, ("X-Request-Id", self._request["id"])])
-            self._response = web.StreamResponse(status=self._status, headers=headers)
-            await self._response.prepare(self._request)
-        await self._write(self._response, body)
+            # A stream: its client waits for the headers, though there may be nothing to say for long.
+            if not any(name.lower() == "content-length" for name, _ in pairs) and not self.left.is_set():
+                headers = CIMultiDict([*self._headers, ("X-Request-Id", self._request["id"])])
+                self._response = web.StreamResponse(status=self._status, headers=headers)
+                await self._response.prepare(self._request)
+        elif self._response is None:
+            self._body += event.get("body", b"")
+        elif not self.left.is_set():
+            await self._write(self._response, event.get("body", b""))
 
     async def finished(self) -> web.StreamResponse:
         """What aiohttp is given back."""

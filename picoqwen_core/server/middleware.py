@@ -52,8 +52,10 @@ async def access_log(request: web.Request, handler: Handler) -> web.StreamRespon
     finally:
         took = (time.perf_counter() - start) * 1000
         caller = request.get("caller", "-")
-        _LOGGER.info("%s %s %s %d %.0f ms %s", request_id, request.method, request.path, status, took, caller)
         resource = request.match_info.route.resource
+        # Where the path holds what opens it, only its form is told.
+        path = resource.canonical if resource and "mcp_token" in request.match_info else request.path
+        _LOGGER.info("%s %s %s %d %.0f ms %s", request_id, request.method, path, status, took, caller)
         state_of(request).metrics.request(resource.canonical if resource else "other", status)
     if not response.prepared:
         response.headers["X-Request-Id"] = request_id

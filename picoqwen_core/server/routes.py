@@ -52,6 +52,7 @@ ROUTES = [
     web.get("/api/v1/events", events.events),
     web.get("/metrics", metrics.metrics),
     web.route("*", mcp.PATH, mcp.mcp),
+    web.route("*", mcp.PATH + "/{mcp_token}", mcp.mcp),
     web.post("/v1/chat/completions", chat.chat),
     web.post("/v1/completions", completions.completions),
     web.get("/v1/models", models.openai_models),

@@ -12,10 +12,12 @@ from typing import Any
 import aiohttp
 
 from picoqwen_core.config import Settings, supervisor_token
+from picoqwen_core.server.access import mcp_token
 
 _LOGGER = logging.getLogger(__name__)
 SUPERVISOR_URL = "http://supervisor"
 SERVICE = "picoqwen"
+MCP_SERVICE = "mcp"
 _REQUEST_SECONDS = 10
 # Between attempts, the last one for ever: the Supervisor may be updating itself.
 RETRY_SECONDS = (2.0, 10.0, 60.0, 600.0)
@@ -29,20 +31,32 @@ async def announce_app(settings: Settings, port: int, *, url: str = SUPERVISOR_U
     token = supervisor_token()
     if token is None:
         return
-    config = {"host": socket.gethostname(), "port": port}
+    host = socket.gethostname()
+    config: dict[str, Any] = {"host": host, "port": port}
     if settings.api_key is not None:
         config["api_key"] = settings.api_key
-    message = {"service": SERVICE, "config": config}
+    await _told(url, token, {"service": SERVICE, "config": config})
+    if settings.mcp:
+        # Home Assistant's own MCP client can send no key, so the address holds what is made of it.
+        opened = f"/{mcp_token(settings.api_key)}" if settings.api_key is not None else ""
+        address = f"http://{host}:{port}/mcp{opened}"
+        await _told(url, token, {"service": MCP_SERVICE, "config": {"url": address}})
+
+
+async def _told(url: str, token: str, message: dict[str, Any]) -> None:
     attempt = 0
     while (trouble := await _refusal(f"{url}/discovery", token, message)) is not None:
         wait = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
         attempt += 1
         if attempt <= len(RETRY_SECONDS):
             _LOGGER.warning(
-                "Home Assistant could not be told of this server (%s); trying again in %g s", trouble, wait
+                "Home Assistant could not be told of %s (%s); trying again in %g s",
+                message["service"],
+                trouble,
+                wait,
             )
         await asyncio.sleep(wait)
-    _LOGGER.info("Home Assistant was told of this server")
+    _LOGGER.info("Home Assistant was told of %s", message["service"])
 
 
 async def _refusal(url: str, token: str, message: dict[str, Any]) -> str | None:

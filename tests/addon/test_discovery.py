@@ -10,6 +10,7 @@ from aiohttp import web
 from picoqwen_core.config import Settings, load_settings
 from picoqwen_core.errors import ConfigError
 from picoqwen_core.server import supervisor
+from picoqwen_core.server.access import mcp_token
 
 
 @pytest.fixture
@@ -49,6 +50,15 @@ async def test_home_assistant_is_told_the_address_and_the_key(hub) -> None:
     assert message["service"] == "picoqwen"
     assert set(message["config"]) == {"host", "port", "api_key"}
     assert (message["config"]["port"], message["config"]["api_key"]) == (8080, "k")
+
+
+async def test_home_assistants_mcp_client_is_told_an_address_for_the_tools_alone(hub) -> None:
+    url, told = await hub(200)
+    await supervisor.announce_app(Settings(api_key="k", mcp=True), 8080, url=url)
+
+    message = told[1][1]
+    assert message["service"] == "mcp"
+    assert message["config"]["url"].endswith(f":8080/mcp/{mcp_token('k')}")
 
 
 async def test_a_refusal_is_a_warning_and_tried_again(hub, caplog) -> None:

@@ -10,6 +10,7 @@ import pytest
 from mcp import Client, MCPError
 
 from picoqwen_core.agents.tool import READS, Annotations
+from picoqwen_core.server.access import mcp_token
 from tests.mcp.conftest import Echo, Waiting, until
 
 ACCEPT = {"Accept": "application/json, text/event-stream"}
@@ -128,6 +129,24 @@ async def test_a_key_is_asked_for_and_a_session_answers_to_no_other_key(serve, h
     assert call["result"]["content"][0]["text"] == " for key"
 
 
+async def test_a_client_that_can_send_no_key_has_an_address_that_holds_what_is_made_of_it(
+    serve, http, caplog
+) -> None:
+    caplog.set_level("INFO")
+    url = await serve(Echo("echo", ""), api_key="secret")
+    async with http.post(f"{url}/mcp/{'0' * 40}", json=hello(), headers=ACCEPT) as response:
+        assert response.status == 401
+    async with http.post(f"{url}/mcp/secret", json=hello(), headers=ACCEPT) as response:
+        assert response.status == 401
+
+    async with Client(f"{url}/mcp/{mcp_token('secret')}") as client:
+        assert (await client.call_tool("echo", {})).content[0].text == " for key"
+
+    assert "/mcp/{mcp_token}" in caplog.text
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith("picoqwen")]
+    assert not any(mcp_token("secret") in line for line in ours)
+
+
 @pytest.mark.parametrize(
     ("origin", "status"),
     [
@@ -222,7 +241,8 @@ async def test_a_client_that_leaves_stops_its_call_at_the_newest_revision(serve)
 
 
 async def test_a_stream_does_not_hold_up_the_end_of_the_server(http) -> None:
-    from tests.mcp.conftest import serving
+    from picoqwen_core.server.access import mcp_token
+from tests.mcp.conftest import serving
 
     async with asyncio.timeout(30):
         async with serving() as url:
