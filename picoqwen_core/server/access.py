@@ -51,7 +51,9 @@ def mcp_token(api_key: str) -> str:
 def _caller_by_address(token: str, settings: Settings) -> str:
     """Raises AuthError."""
     wanted = mcp_token(settings.api_key or "")
-    if settings.api_key is None or not hmac.compare_digest(token.encode(errors="surrogateescape"), wanted.encode()):
+    if settings.api_key is None or not hmac.compare_digest(
+        token.encode(errors="surrogateescape"), wanted.encode()
+    ):
         raise AuthError("the address of /mcp is wrong; docs/mcp.md says how the right one is made")
     return "key"
 

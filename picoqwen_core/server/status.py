@@ -44,6 +44,7 @@ async def status(request: web.Request) -> web.Response:
             "connections": state.connections.count,
             "evictions": pool.evictions if pool is not None else 0,
             "downloads": sum(not job.is_over for job in jobs),
+            "mcp_servers": state.mcp_clients.status() if state.mcp_clients is not None else [],
             "engines": engines,
         }
     )

@@ -11,7 +11,7 @@ from mcp import Client, MCPError
 
 from picoqwen_core.agents.tool import READS, Annotations
 from picoqwen_core.server.access import mcp_token
-from tests.mcp.conftest import Echo, Waiting, until
+from tests.mcp.conftest import Echo, Waiting, serving, until
 
 ACCEPT = {"Accept": "application/json, text/event-stream"}
 REVISIONS = ("2025-06-18", "2025-11-25", "2026-07-28")
@@ -241,9 +241,6 @@ async def test_a_client_that_leaves_stops_its_call_at_the_newest_revision(serve)
 
 
 async def test_a_stream_does_not_hold_up_the_end_of_the_server(http) -> None:
-    from picoqwen_core.server.access import mcp_token
-from tests.mcp.conftest import serving
-
     async with asyncio.timeout(30):
         async with serving() as url:
             headers = await opened(http, url)
