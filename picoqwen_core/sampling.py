@@ -131,12 +131,17 @@ def _top_ids(values: NDArray[np.floating], count: int) -> NDArray[np.intp]:
     """Indices of the `count` largest of (n,) values, in no order; count is in 1..n."""
     if count * _BLOCK * 4 > values.size:
         return np.argpartition(values, values.size - count)[values.size - count :]
-    # The largest `count` blocks each hold a value of at least this floor, so no larger value than the
-    # wanted ones can be below it: 10 times faster than partitioning a vocabulary of 150,000.
-    whole = values.size // _BLOCK * _BLOCK
-    peaks = values[:whole].reshape(-1, _BLOCK).max(axis=1)
+    # The largest `count` groups each hold a value of at least this floor, so no larger value than the
+    # wanted ones can be below it: 10 times faster than partitioning a vocabulary of 150,000. A group is a
+    # column, because the largest of each column is found a vector at a time.
+    columns = values.size // _BLOCK
+    table = values[: columns * _BLOCK].reshape(_BLOCK, columns)
+    peaks = table.max(axis=0)
     floor = np.partition(peaks, peaks.size - count)[peaks.size - count]
-    likely = np.flatnonzero(values >= floor)
+    high = np.flatnonzero(peaks >= floor)
+    rows, places = np.nonzero(table[:, high] >= floor)
+    rest = table.size + np.flatnonzero(values[table.size :] >= floor)
+    likely = np.sort(np.concatenate((rows * columns + high[places], rest)))
     scores = values[likely]
     return likely[np.argpartition(scores, likely.size - count)[likely.size - count :]]
 
