@@ -1,7 +1,8 @@
 """A model's text as it streams, taken apart: reasoning, content, tool calls, and where to stop.
 
 Half a tag may be the end of what has arrived so far, so text that could still become a tag is held
-back until it is clear. Nothing the model wrote is lost: what is no valid tool call comes out as content.
+back until it is clear. What is no valid tool call comes out as content; only one that the end of the answer
+cuts in two is dropped, because half a call is neither of use nor to be read aloud.
 """
 
 import json
@@ -14,6 +15,8 @@ from picoqwen_core.messages import ChatDelta, ToolCall
 
 _THINK, _THINK_END = "<think>", "</think>"
 _CALL, _CALL_END = "<tool_call>", "</tool_call>"
+
+_MOST_DIGITS = 4000
 
 type _Mode = Literal["start", "reasoning", "content", "call", "formatted"]
 
@@ -65,11 +68,11 @@ class OutputParser:
         self._buffer += text
         return list(self._drain())
 
-    def finish(self) -> list[ChatDelta]:
-        """The rest, once no more text will come."""
+    def finish(self, *, cut: bool = False) -> list[ChatDelta]:
+        """The rest, once no more text will come; cut: the model would have gone on."""
         deltas = list(self._drain())
         if self._mode == "call":
-            deltas += self._call(self._buffer, closing="")
+            deltas += [] if cut else self._call(self._buffer, closing="")
         elif rest := self._buffer.lstrip() if self._beside_tag else self._buffer:
             deltas.append(self._text(rest))
         self._buffer = ""
@@ -173,16 +176,22 @@ def _held_back(text: str, tags: Sequence[str]) -> int:
 def _parse_call(body: str) -> tuple[str, dict[str, Any]] | None:
     """Name and arguments of a call, or None when this is not one."""
     try:
-        call = json.loads(body, parse_float=_finite)
+        call = json.loads(body, parse_float=_finite, parse_int=_whole)
         arguments = call.get("arguments", {})
         # Some fine-tunes write the arguments as a string of JSON, as OpenAI's API has them.
-        arguments = json.loads(arguments, parse_float=_finite) if isinstance(arguments, str) else arguments
+        if isinstance(arguments, str):
+            arguments = json.loads(arguments, parse_float=_finite, parse_int=_whole)
         name = call.get("name")
     except (ValueError, AttributeError, RecursionError):
         return None
     if not (isinstance(name, str) and name and isinstance(arguments, dict)):
         return None
     return name, arguments
+
+
+def _whole(digits: str) -> int:
+    """A whole number; one of more digits than Python reads is as large as those it does."""
+    return int(digits[:_MOST_DIGITS])
 
 
 def _finite(digits: str) -> float:

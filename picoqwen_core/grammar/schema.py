@@ -14,6 +14,9 @@ from picoqwen_core.grammar.schema_refs import Nodes, endless, reachable
 MAX_DEPTH, MAX_NODES, MAX_PROPERTIES, MAX_ENUM = 100, 20_000, 500, 20_000
 # Each multiple is a state of an automaton, and two that meet in one number multiply.
 MAX_MULTIPLE = 10_000
+# The compiler counts in 64 bits and writes bounds out digit by digit. What is beyond is refused where it
+# demands something, and made smaller where it only allows, which is stricter.
+MAX_NUMBER, MIN_FRACTION, MAX_COUNT = 10**18, Decimal("1e-12"), 10**9
 
 SCHEMA_MAPS = ("properties", "patternProperties", "$defs", "definitions")
 SCHEMA_LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
@@ -34,6 +37,10 @@ UNSUPPORTED_FORMATS = frozenset(
     "regex idn-email idn-hostname uri-reference iri iri-reference uri-template json-pointer "
     "relative-json-pointer".split()
 )
+LEASTS = ("minItems", "minLength", "minProperties")
+MOSTS = ("maxItems", "maxLength", "maxProperties")
+# 1 where a bound demands to be above it, -1 below it.
+BOUNDS = {"minimum": 1, "exclusiveMinimum": 1, "maximum": -1, "exclusiveMaximum": -1}
 type Path = tuple[str, ...]
 
 
@@ -104,6 +111,7 @@ class _Check:
             raise self._error(path, f"a schema must be an object, got {type(node).__name__}")
         self._size(path)
         self._shapes(node, path)
+        self._counts(node, path)
         self._keywords(node, path)
         self._numbers(node, path)
         for step, child in children(node):
@@ -131,10 +139,6 @@ class _Check:
         for keyword in ("pattern", "format", "$ref"):
             if keyword in node and not isinstance(node[keyword], str):
                 raise self._error(path, f"{keyword!r} must be a string")
-        for keyword in ("minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"):
-            value = node.get(keyword, 0)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise self._error(path, f"{keyword!r} must be a whole number, got {value!r:.100}")
         if any(not isinstance(name, str) for name in node.get("required", ())):
             raise self._error(path, "'required' must list strings")
         if len(node.get("properties", ())) > MAX_PROPERTIES:
@@ -142,6 +146,14 @@ class _Check:
         self._enum += len(node.get("enum", ()))
         if self._enum > MAX_ENUM:
             raise self._error(path, f"'enum' has more than {MAX_ENUM} values in all")
+
+    def _counts(self, node: dict[str, Any], path: Path) -> None:
+        for keyword in (*LEASTS, *MOSTS):
+            value = node.get(keyword, 0)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise self._error(path, f"{keyword!r} must be a whole number, got {value!r:.100}")
+            if value > MAX_COUNT and keyword in LEASTS:
+                raise self._error(path, f"{keyword!r} {value:.3g} is not supported: over {MAX_COUNT}")
 
     def _keywords(self, node: dict[str, Any], path: Path) -> None:
         for keyword, value in node.items():
@@ -160,6 +172,15 @@ class _Check:
             )
 
     def _numbers(self, node: dict[str, Any], path: Path) -> None:
+        for keyword, sign in BOUNDS.items():
+            value = node.get(keyword, 0)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise self._error(path, f"{keyword!r} must be a number, got {value!r:.100}")
+            if value * sign > MAX_NUMBER or 0 < abs(value) < MIN_FRACTION:
+                raise self._error(
+                    path,
+                    f"{keyword!r} {value!r:.100} is not supported: beyond {MAX_NUMBER:g}, or too close to 0",
+                )
         multiple = node.get("multipleOf")
         if multiple is None:
             return
@@ -179,6 +200,12 @@ def _copy(node: Any, path: Path, nodes: Nodes) -> Any:
     if isinstance(node, bool):
         return node
     copy = {keyword: node[keyword] for keyword in node if keyword in ASSERTIONS}
+    for keyword, sign in BOUNDS.items():
+        if keyword in copy and -copy[keyword] * sign > MAX_NUMBER:
+            copy[keyword] = -MAX_NUMBER * sign
+    for keyword in MOSTS:
+        if keyword in copy:
+            copy[keyword] = min(copy[keyword], MAX_COUNT)
     if "format" in copy and copy["format"] not in FORMATS:
         del copy["format"]
     # In the order of the original, in which properties are written.
