@@ -13,6 +13,7 @@ from picoqwen_core.engine.constraint import Constraint
 from picoqwen_core.engine.scheduler import Scheduler
 from picoqwen_core.engine.speculation import Guesser, PromptLookup
 from picoqwen_core.engine.tasks import Counts, Generation, Priming, Priority, Scoring, Task
+from picoqwen_core.engine.weighing import Weights
 from picoqwen_core.errors import ContextLengthExceeded, RequestError
 from picoqwen_core.messages import FinishReason, SamplingParams
 from picoqwen_core.sampling import Sampler
@@ -115,13 +116,14 @@ class Engine:
         constraint: Constraint | None = None,
         priority: Priority = Priority.CHAT,
         counts: Counts | None = None,
+        weights: Weights | None = None,
     ) -> Generator[int, None, FinishReason]:
         """Yield generated ids; the generator's return value says why they end.
 
         A stop id ends the answer and is not yielded. max_tokens None is as many as the context holds. What a
         constraint forces is yielded without drawing, and read together with what comes before it. The
         constraint is asked on the thread that computes. With a seed, the same request gets the same answer
-        whatever else runs or ran. counts: is added to.
+        whatever else runs or ran. counts: is added to; weights: gets an entry for each token before it comes.
         Raises ContextLengthExceeded when the prompt leaves no room for one token.
         """
         limit = self._limit(prompt_ids, max_tokens)
@@ -135,6 +137,7 @@ class Engine:
             priority=priority,
             exact=params.seed is not None,
             cancelled=cancelled,
+            weights=weights,
         )
         handed = 0
         try:

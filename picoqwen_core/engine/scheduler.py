@@ -75,7 +75,7 @@ class Scheduler:
             task = self._waiting[0]
             # An answer that has begun goes on; a prompt can be taken up again where it was left.
             background = [
-                each for each in self._active if each.priority == Priority.BACKGROUND and each.reading
+                each for each in self._active if each.priority == Priority.BACKGROUND and not each.begun
             ]
             if task.priority == Priority.BACKGROUND and self._active:
                 return
@@ -134,11 +134,11 @@ class Scheduler:
         return True
 
     def _read(self) -> bool:
-        """A piece of the prompt that comes first."""
+        """A piece of the prompt that comes first; what an answer that has begun goes on with comes before."""
         reading = [task for task in self._active if task.reading]
         if not reading:
             return False
-        task = min(reading, key=lambda each: each.priority)
+        task = min(reading, key=lambda each: (not each.begun, each.priority))
         start = task.held.length
         piece = self._piece_of(task, len(task.ids) - start)
         is_last = start + piece == len(task.ids)
@@ -150,7 +150,7 @@ class Scheduler:
             if self._exact[task] == start and piece >= self._model.exact_prompt_tokens:
                 self._exact[task] = start + piece
             if is_last:
-                task.reading = False
+                task.reading, task.begun = False, True
                 self._share(task)
                 task.begin(logits)
         except Exception as err:

@@ -15,11 +15,15 @@ import numpy as np
 from picoqwen_core.engine.cache import Cache, Logits
 from picoqwen_core.engine.constraint import Constraint
 from picoqwen_core.engine.speculation import Guesser, Pace
+from picoqwen_core.engine.weighing import Weighed, Weights
 from picoqwen_core.messages import FinishReason
 from picoqwen_core.sampling import Sampler
 
-# Tokens of one sequence that a pass reads beside those of others: forced ones come in runs.
+# Tokens of a choice that is weighed which one pass reads beside those of others.
 _MOST_AT_ONCE = 23
+# A token and the forced ones behind it, from so many on, are read as a prompt is: by panels, which at 0.6B in
+# Q8_0 and 2 threads are faster from about 12 tokens on.
+LONG_RUN = 12
 
 
 class Priority(IntEnum):
@@ -64,9 +68,11 @@ class Task:
         self.needs_logits = True
         self.abandoned = False
         self._cancelled = cancelled
-        # The scheduler's: the cache while there is one, and whether the prompt was read.
+        # The scheduler's: the cache while there is one, whether something is read as a prompt is, and whether
+        # that is behind the prompt proper.
         self.cache: Any = None
         self.reading = True
+        self.begun = False
 
     @property
     def held(self) -> Cache:
@@ -94,7 +100,10 @@ class Task:
         """Called once before the prompt, `ids`, is read."""
 
     def begin(self, logits: Logits | None) -> None:
-        """Called once with the logits (vocab,) after the prompt, or None where they are not needed."""
+        """Called with the logits (vocab,) after the prompt, or None where they are not needed.
+
+        A task that sets `reading` again has what it appended read in the same way, and is called again.
+        """
         del logits
         self.finish("stop")
 
@@ -129,6 +138,7 @@ class Generation(Task):
         priority: Priority,
         exact: bool,
         cancelled: Callable[[], bool],
+        weights: Weights | None = None,
     ) -> None:
         """limit: most tokens to generate, at least 1; the others as in Engine.generate."""
         super().__init__(prompt, priority=priority, exact=exact, cancelled=cancelled)
@@ -139,6 +149,9 @@ class Generation(Task):
         self._guesser = guesser
         self._pace = Pace()
         self._guesses: list[int] = []
+        self._weights = weights
+        # Where the last token stands that was drawn and not read yet; those behind it were forced.
+        self._drawn = 0
 
     def open(self) -> None:
         """Append what is certain before anything is read: it is read with the prompt."""
@@ -146,17 +159,14 @@ class Generation(Task):
             self._append(self._constraint.forced())
 
     def begin(self, logits: Logits | None) -> None:
-        """Draw the first token."""
+        """Draw the next token, behind the prompt or behind a long run of forced ones."""
         assert logits is not None
-        self._guesses = []
+        self._guesses, self._drawn = [], len(self.ids)
         self._go_along(logits[None], len(self.ids))
 
     def part(self) -> tuple[list[int], int]:
         """What was appended but not read, and guesses at what follows it."""
         unread = self.ids[self.held.length :]
-        if len(unread) > _MOST_AT_ONCE:
-            self._guesses = []
-            return unread[:_MOST_AT_ONCE], 0
         # The last token is not read, since nothing follows it.
         most = min(self._pace.most(), self.most_tokens - len(self.ids) - 1) if self._guesser else 0
         self._guesses = self._guesser.guess(self.ids, most) if self._guesser and most > 0 else []
@@ -174,7 +184,8 @@ class Generation(Task):
             if guess != token:
                 break
             right += 1
-        self.held.truncate(first + right)
+        # A long run is read anew where guesses have met it: how a token is read must not depend on guesses.
+        self.held.truncate(min(first + right, self._drawn) if self.reading else first + right)
         if guesses:
             self.counts.right_guesses += right
             self._pace.verified(len(guesses), right)
@@ -189,20 +200,27 @@ class Generation(Task):
                 if self._constraint.stopped():
                     self.finish("stop")
                     return
+            if len(self.ids) - self._drawn >= LONG_RUN:
+                self.reading = True
+                return
             place = len(self.ids) - first
             if place >= len(rows) or self.ids[first:] != self._guesses[:place]:
                 return
             mask = self._constraint.mask() if self._constraint is not None else None
-            self._append([self._sampler.sample(rows[place], self.ids, self.prompt_tokens, mask)])
+            token = self._sampler.sample(rows[place], self.ids, self.prompt_tokens, mask)
+            self._drawn = len(self.ids)
+            self._append([token], self._weights.weigh(rows[place], token, mask) if self._weights else None)
 
-    def _append(self, tokens: Sequence[int]) -> None:
-        """Hand over tokens, until something says stop."""
+    def _append(self, tokens: Sequence[int], weighed: Weighed | None = None) -> None:
+        """Hand over tokens, until something says stop; weighed: the entry of a drawn one."""
         for token in tokens:
             self.counts.decoded_tokens += 1
             if token in self._stop_ids:
                 return self.finish("stop")
             if self._constraint is not None:
                 self._constraint.accept(token)
+            if self._weights is not None:
+                self._weights.entries.append(weighed or Weighed(token))
             self.ids.append(token)
             self.output.put(token)
             if self.is_cancelled():
