@@ -142,6 +142,10 @@ class ChatRequest:
     priority: Priority = "chat"
     # How to choose who answers (upstreams.STRATEGIES); None leaves it to the settings.
     routing: str | None = None
+    # Tokens after which a thought is ended; None lets it go on.
+    thinking_budget: int | None = None
+    # How many alternatives to tell with each token's probability; None tells neither.
+    logprobs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +171,38 @@ class ScoreRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Truncated:
+    """What of a conversation was left out because the context has no room: whole turns, the oldest first."""
+
+    messages: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Token counts of one request; cached tokens are the part of the prompt that was not read again."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    truncated: Truncated | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenChoice:
+    """A token as text and bytes, and the natural logarithm of its probability."""
+
+    token: str
+    bytes: tuple[int, ...]
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A token of an answer, and the likeliest in its place, itself among them or not."""
+
+    chosen: TokenChoice
+    top: tuple[TokenChoice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +226,10 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class ChatDelta:
-    """A piece of an answer. The last one carries `finish_reason` and `usage`."""
+    """A piece of an answer. The last one carries `finish_reason` and `usage`, the first `truncated`.
+
+    logprobs belong to the content; mean_logprob is that of a call's drawn tokens.
+    """
 
     content: str = ""
     reasoning: str = ""
@@ -204,6 +237,9 @@ class ChatDelta:
     finish_reason: FinishReason | None = None
     usage: Usage | None = None
     served: Served | None = None
+    truncated: Truncated | None = None
+    logprobs: tuple[TokenLogprob, ...] = ()
+    mean_logprob: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

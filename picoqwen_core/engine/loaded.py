@@ -4,18 +4,21 @@ import logging
 import math
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from typing import Self
 
 from picoqwen_core.chat import TEMPLATE_KEY, ChatTemplate
+from picoqwen_core.engine.answer_text import AnswerText, PlainText
 from picoqwen_core.engine.cache_store import Saver
 from picoqwen_core.engine.constraint import Constraint
 from picoqwen_core.engine.engine import Engine
 from picoqwen_core.engine.setup import Wishes, keep_prefixes, make_engine, tokens_of
 from picoqwen_core.engine.tasks import Counts, Priority
+from picoqwen_core.engine.turns import fitted
+from picoqwen_core.engine.weighing import Weights
 from picoqwen_core.errors import CheckpointError, RequestError
 from picoqwen_core.grammar.answers import AnswerConstraints
 from picoqwen_core.home.responder import HomeResponder
@@ -27,16 +30,18 @@ from picoqwen_core.messages import (
     DetokenizeRequest,
     FinishReason,
     GenerateRequest,
+    Message,
     ModelInfo,
     Primed,
     SamplingParams,
     ScoreRequest,
     TokenizeRequest,
     Tokens,
+    Truncated,
     Usage,
 )
 from picoqwen_core.model.qwen3 import Qwen3
-from picoqwen_core.parsing import OutputParser, StopStrings
+from picoqwen_core.parsing import OutputParser
 from picoqwen_core.tokenizer import Tokenizer
 
 _LOGGER = logging.getLogger(__name__)
@@ -122,9 +127,8 @@ class LoadedModel:
             ids.insert(0, self._tokenizer.bos_id)
         with self._constraining:
             constraint = self._constraints.of_text(request)
-        reason = yield from self._answer(
-            ids, request, cancelled, _as_content, constraint=constraint, meter=meter, skip_special=False
-        )
+        text = AnswerText(self._tokenizer, PlainText(), request.stop, skip_special=False)
+        reason = yield from self._answer(ids, request, cancelled, text, constraint=constraint, meter=meter)
         yield ChatDelta(finish_reason=reason, usage=meter.usage(len(ids)))
 
     def prime(self, request: ChatRequest, cancelled: Callable[[], bool]) -> Primed:
@@ -190,19 +194,46 @@ class LoadedModel:
         if self._template is None:
             raise RequestError(f"{self.info.id} has no chat template; it can only continue raw text")
         meter = _Meter()
-        prompt = self._template.render(request.messages, request.tools, thinking=request.thinking)
-        ids = self._tokenizer.encode(prompt)
+        prompt, ids, truncated = self._prompt(self._template, request)
         thinking = prompt.rstrip().endswith(_OPEN_THOUGHT)
         with self._constraining:
             constraint = self._constraints.of_chat(request, thought_open=thinking)
         parser = OutputParser(thinking=thinking, formatted=request.response_format is not None)
-        reason = yield from self._answer(
-            ids, request, cancelled, parser.feed, constraint=constraint, meter=meter, skip_special=True
+        weights = Weights(request.logprobs) if request.logprobs is not None else None
+        text = AnswerText(self._tokenizer, parser, request.stop, skip_special=True, weights=weights)
+        answer = self._answer(
+            ids, request, cancelled, text, constraint=constraint, meter=meter, weights=weights
         )
-        yield from parser.finish()
+        first = True
+        reason: FinishReason | None = None
+        while reason is None:
+            try:
+                delta = next(answer)
+                yield replace(delta, truncated=truncated if first else None)
+                first = False
+            except StopIteration as end:
+                reason = end.value
         if parser.tool_calls and reason == "stop":
             reason = "tool_calls"
-        yield ChatDelta(finish_reason=reason, usage=meter.usage(len(ids)))
+        usage = replace(meter.usage(len(ids)), truncated=truncated)
+        yield ChatDelta(finish_reason=reason, usage=usage, truncated=truncated if first else None)
+
+    def _prompt(
+        self, template: ChatTemplate, request: ChatRequest
+    ) -> tuple[str, list[int], Truncated | None]:
+        """The prompt, its ids, and what was left out of it so that it fits."""
+
+        def rendered(messages: Sequence[Message]) -> str:
+            return template.render(messages, request.tools, thinking=request.thinking)
+
+        messages, truncated = fitted(
+            request.messages,
+            lambda each: len(self._tokenizer.encode(rendered(each))),
+            context=self.engine.context_length,
+            max_tokens=request.max_tokens,
+        )
+        prompt = rendered(messages)
+        return prompt, self._tokenizer.encode(prompt), truncated
 
     def _home_chat(self, request: ChatRequest, cancelled: Callable[[], bool]) -> Iterator[ChatDelta]:
         """The built-in model reads compact prompts; home/ writes them and makes answers of its output."""
@@ -211,6 +242,8 @@ class LoadedModel:
                 f"{self.info.id} decides by itself whether to act or to speak: it takes no response_format, "
                 "and as tool_choice only auto or none; name a larger model"
             )
+        if request.logprobs is not None:
+            raise RequestError(f"logprobs: {self.info.id} writes decisions, not words; name a larger model")
         if request.tool_choice == "none":
             request = replace(request, tools=())
         meter = _Meter()
@@ -253,15 +286,13 @@ class LoadedModel:
         ids: list[int],
         request: ChatRequest | GenerateRequest,
         cancelled: Callable[[], bool],
-        split: Callable[[str], list[ChatDelta]],
+        text: AnswerText,
         *,
         constraint: Constraint | None,
         meter: _Meter,
-        skip_special: bool,
+        weights: Weights | None = None,
     ) -> Generator[ChatDelta, None, FinishReason]:
-        """Yield what `split` makes of the answer's text, up to a stop string; returns why it ends."""
-        decoder = self._tokenizer.stream_decoder(skip_special=skip_special)
-        stops = StopStrings(request.stop)
+        """Yield what `text` makes of the answer's ids, up to a stop string; returns why it ends."""
         tokens = self.engine.generate(
             ids,
             request.sampling,
@@ -271,29 +302,23 @@ class LoadedModel:
             constraint=constraint,
             priority=PRIORITIES[request.priority],
             counts=meter,
+            weights=weights,
         )
         reason: FinishReason | None = None
         while reason is None:
             try:
-                text = decoder.push(next(tokens))
+                yield from text.push(next(tokens))
             except StopIteration as end:
-                text, reason = decoder.flush(), end.value
-            if text := stops.feed(text):
-                yield from split(text)
-            if stops.hit:
+                reason = end.value
+            if text.stopped:
                 tokens.close()
                 return "stop"
-        if rest := stops.finish():
-            yield from split(rest)
+        yield from text.end(reason)
         return reason
 
 
 class _Cancelled(Exception):
     """The caller has left in the middle of a home request."""
-
-
-def _as_content(text: str) -> list[ChatDelta]:
-    return [ChatDelta(content=text)]
 
 
 def _without_tokenizer(checkpoint: Checkpoint) -> Checkpoint:

@@ -41,7 +41,7 @@ class AnswerConstraints:
         """
         choice, wanted = request.tool_choice, request.response_format
         tools = chosen(request.tools, choice)
-        if not tools and wanted is None:
+        if not tools and wanted is None and request.thinking_budget is None:
             return None
         if wanted and choice not in ("auto", "none"):
             raise RequestError(
@@ -54,6 +54,8 @@ class AnswerConstraints:
             must_call=choice not in ("auto", "none"),
             several_calls=request.parallel_tool_calls and choice in ("auto", "none", "required"),
             thought="no" if request.thinking is False and not thought_open else thought,
+            thought_tokens=request.thinking_budget,
+            guarded=bool(tools),
         )
         return ChatConstraint(shape, self._tags)
 

@@ -24,7 +24,8 @@ class Shape:
 
     call: makes the constraint of a call's body, None where no call may be made; answer: makes that of a
     formatted answer, None for free words; must_call: neither words nor an answer. thought: "open" where the
-    prompt has begun it, "may" where the model may begin it.
+    prompt has begun it, "may" where the model may begin it; thought_tokens: after so many it is ended.
+    guarded: whether words must not spell out a call, because a reader would take it for one.
     """
 
     call: Callable[[], Constraint] | None = None
@@ -32,6 +33,8 @@ class Shape:
     must_call: bool = False
     several_calls: bool = True
     thought: Literal["open", "may", "no"] = "no"
+    thought_tokens: int | None = None
+    guarded: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class _State:
     # The constraint that took the last id, to be taken back with it.
     stepped: Constraint | None = None
     thought: bool = False
+    # Tokens of the thought so far.
+    thoughts: int = 0
 
 
 class ChatConstraint:
@@ -60,7 +65,9 @@ class ChatConstraint:
         # Where the tag is no token, an answer and a call would have to be told apart letter by letter.
         self._calls = shape.call is not None and (self._answer is None or tags.token(CALL) is not None)
         # One state for each accepted id, so that any number of them can be taken back.
-        self._states = [_State("thought") if shape.thought == "open" else self._start(thought=False)]
+        self._states = [
+            self._thinking(_State("thought")) if shape.thought == "open" else self._start(thought=False)
+        ]
 
     def mask(self) -> NDArray[np.int32] | None:
         """See Constraint."""
@@ -121,7 +128,7 @@ class ChatConstraint:
                 due = () if token == self._tags.token(CALL) else self._tags.ids(CALL)
                 return self._opened(due)
             case "start" if token == self._think and not state.thought:
-                return replace(state, part="thought")
+                return self._thinking(replace(state, part="thought"))
         if token == self._tags.token(CALL) and self._calls:
             return self._opened()
         if not self._words:
@@ -146,7 +153,14 @@ class ChatConstraint:
         text = state.tail + self._tags.spelled(token)
         if end in text:
             return self._start(thought=True, due=self._tags.blank_line)
-        return replace(state, tail=text[1 - len(end) :])
+        return self._thinking(replace(state, tail=text[1 - len(end) :], thoughts=state.thoughts + 1))
+
+    def _thinking(self, state: _State) -> _State:
+        """The thought goes on, or is ended where it has had its tokens."""
+        most = self._shape.thought_tokens
+        if most is None or state.thoughts < most:
+            return state
+        return self._start(thought=True, due=self._tags.thought_end)
 
     def _inside(self, state: _State, token: int) -> _State:
         inner = state.inner
@@ -177,6 +191,6 @@ class ChatConstraint:
 
     def _words_mask(self, state: _State) -> NDArray[np.int32] | None:
         """Nearly always None: only half a tag in plain text calls for care."""
-        if self._calls and not state.tail:
+        if not self._shape.guarded or (self._calls and not state.tail):
             return None
         return self._tags.words(len(state.tail), calls=self._calls)

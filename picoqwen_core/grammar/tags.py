@@ -20,6 +20,8 @@ class Tags:
         self._words: dict[tuple[int, bool], NDArray[np.int32]] = {}
         self.newlines = frozenset(tokenizer.encode("\n"))
         self.blank_line = tuple(tokenizer.encode("\n\n"))
+        # As the template writes it.
+        self.thought_end = tuple(tokenizer.encode(f"\n{THINK_END}\n\n"))
 
     def token(self, tag: str) -> int | None:
         """The one id of a tag, or None where it is spelled like other text."""

@@ -91,7 +91,7 @@ class OpenAIProvider:
 
     def accepts(self, request: ChatRequest) -> bool:
         """Whether the request can be said in OpenAI's format."""
-        return accepts(request.response_format)
+        return accepts(request.response_format) and request.logprobs is None
 
     def estimate(self, request: ChatRequest) -> Usage:
         """The most tokens that an answer may take, roughly."""

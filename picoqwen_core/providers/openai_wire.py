@@ -73,6 +73,8 @@ def body_of(request: ChatRequest, model: str, max_tokens: int, *, own: bool) -> 
                 "enable_thinking": request.thinking,
                 "chat_template_kwargs": {"enable_thinking": request.thinking},
             }
+        if request.thinking_budget is not None:
+            more["thinking_budget"] = request.thinking_budget
         body |= {"extra_body": more} if more else {}
     return body
 
@@ -166,7 +168,8 @@ def _usage(usage: Any) -> Usage | None:
     details = usage.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, dict) else 0
     counts = [usage.get("prompt_tokens"), usage.get("completion_tokens"), cached]
-    return Usage(*(count if isinstance(count, int) and count > 0 else 0 for count in counts))
+    read, written, known = (count if isinstance(count, int) and count > 0 else 0 for count in counts)
+    return Usage(read, written, known)
 
 
 def _call(call: Mapping[str, str], index: int) -> ToolCall:

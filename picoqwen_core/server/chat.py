@@ -2,7 +2,8 @@
 
 from aiohttp import web
 
-from picoqwen_core.server.completion import ChunkWriter, collected
+from picoqwen_core.messages import Truncated
+from picoqwen_core.server.completion import ChunkWriter, collected, truncated_headers
 from picoqwen_core.server.metrics import measured
 from picoqwen_core.server.patience import patient
 from picoqwen_core.server.schemas import chat_request, read_body
@@ -18,7 +19,11 @@ async def chat(request: web.Request) -> web.StreamResponse:
     answer, model = state.router.route(parsed)
     deltas = measured(patient(answer, state.settings), state, model)
     if not body.get("stream"):
-        return web.json_response(await collected(deltas, model))
+        answered = await collected(deltas, model)
+        left_out = answered["usage"].get("truncated")
+        return web.json_response(
+            answered, headers=truncated_headers(Truncated(**left_out) if left_out else None)
+        )
     include_usage = bool((body.get("stream_options") or {}).get("include_usage"))
     writer = ChunkWriter(model, include_usage=include_usage)
     return await stream(request, deltas, writer.chunks, [writer.first()])

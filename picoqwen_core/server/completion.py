@@ -3,12 +3,15 @@
 import json
 import time
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
 from typing import Any
 
-from picoqwen_core.messages import ChatDelta, ToolCall, Usage
+from picoqwen_core.messages import ChatDelta, TokenLogprob, Truncated, Usage
+
+TRUNCATED_HEADER = "X-Picoqwen-Truncated"
+NOTHING: Mapping[str, Any] = {}
 
 
 class ChunkWriter:
@@ -29,10 +32,10 @@ class ChunkWriter:
         if delta.reasoning:
             made.append(self._choice({"reasoning_content": delta.reasoning}))
         if delta.content:
-            made.append(self._choice({"content": delta.content}))
+            made.append(self._choice({"content": delta.content}, logprobs=logprobs_json(delta.logprobs)))
         if delta.tool_call is not None:
             # One call a chunk: some clients read only the first of a chunk's calls.
-            made.append(self._choice({"tool_calls": [{"index": self._calls, **_tool_call(delta.tool_call)}]}))
+            made.append(self._choice({"tool_calls": [{"index": self._calls, **_tool_call(delta)}]}))
             self._calls += 1
         if delta.finish_reason is not None:
             made.append({**self._choice({}, delta.finish_reason), **served_json(delta)})
@@ -40,8 +43,15 @@ class ChunkWriter:
             made.append({**self._head, "choices": [], "usage": usage_json(delta.usage)})
         return made
 
-    def _choice(self, delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
-        chunk = {**self._head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}
+    def _choice(
+        self,
+        delta: dict[str, Any],
+        finish_reason: str | None = None,
+        *,
+        logprobs: Mapping[str, Any] = NOTHING,
+    ) -> dict[str, Any]:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, **logprobs}
+        chunk = {**self._head, "choices": [choice]}
         # Whoever asks for the usage finds the field in every chunk, as OpenAI has it.
         return {**chunk, "usage": None} if self._include_usage else chunk
 
@@ -51,6 +61,7 @@ async def collected(deltas: AsyncGenerator[ChatDelta], model: str) -> dict[str, 
     content, reasoning, reason, usage = "", "", "stop", Usage()
     calls: list[dict[str, Any]] = []
     served: dict[str, Any] = {}
+    weighed: tuple[TokenLogprob, ...] = ()
     async with aclosing(deltas):
         async for delta in deltas:
             content += delta.content
@@ -59,7 +70,8 @@ async def collected(deltas: AsyncGenerator[ChatDelta], model: str) -> dict[str, 
             usage = delta.usage or usage
             served = served_json(delta) or served
             if delta.tool_call is not None:
-                calls.append(_tool_call(delta.tool_call))
+                calls.append(_tool_call(delta))
+            weighed += delta.logprobs
     message: dict[str, Any] = {"role": "assistant", "content": content or (None if calls else "")}
     if reasoning:
         message["reasoning_content"] = reasoning
@@ -67,7 +79,9 @@ async def collected(deltas: AsyncGenerator[ChatDelta], model: str) -> dict[str, 
         message["tool_calls"] = calls
     return {
         **_head("chat.completion", model),
-        "choices": [{"index": 0, "message": message, "finish_reason": reason}],
+        "choices": [
+            {"index": 0, "message": message, "finish_reason": reason, **logprobs_json(weighed)},
+        ],
         "usage": usage_json(usage),
         **served,
     }
@@ -85,7 +99,25 @@ def usage_json(usage: Usage) -> dict[str, Any]:
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.prompt_tokens + usage.completion_tokens,
         "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+        **({} if usage.truncated is None else {"truncated": asdict(usage.truncated)}),
     }
+
+
+def logprobs_json(weighed: Sequence[TokenLogprob]) -> dict[str, Any]:
+    """Probabilities of tokens as OpenAI has them, where there are any."""
+    if not weighed:
+        return {}
+    content = [
+        {**asdict(each.chosen), "top_logprobs": [asdict(other) for other in each.top]} for each in weighed
+    ]
+    return {"logprobs": {"content": content, "refusal": None}}
+
+
+def truncated_headers(truncated: Truncated | None) -> dict[str, str]:
+    """What was left out of the conversation, for whoever reads no body."""
+    if truncated is None:
+        return {}
+    return {TRUNCATED_HEADER: f"messages={truncated.messages}, tokens={truncated.tokens}"}
 
 
 def _head(kind: str, model: str) -> dict[str, Any]:
@@ -97,6 +129,15 @@ def _head(kind: str, model: str) -> dict[str, Any]:
     }
 
 
-def _tool_call(call: ToolCall) -> dict[str, Any]:
+def _tool_call(delta: ChatDelta) -> dict[str, Any]:
+    """The call of a delta; with what the model's probabilities say of it, where that was asked."""
+    call = delta.tool_call
+    assert call is not None
     arguments = json.dumps(call.arguments, ensure_ascii=False)
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
+    sure = {} if delta.mean_logprob is None else {"mean_logprob": delta.mean_logprob}
+    return {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": arguments},
+        **sure,
+    }

@@ -7,6 +7,7 @@ https://docs.ollama.com/api. Not offered: embeddings, images, creating and pushi
 import re
 import time
 from collections.abc import AsyncGenerator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -191,6 +192,7 @@ class _Lines:
             "prompt_eval_duration": first - self._start,
             "eval_count": usage.completion_tokens,
             "eval_duration": now - first,
+            **({} if usage.truncated is None else {"truncated": asdict(usage.truncated)}),
         }
 
 

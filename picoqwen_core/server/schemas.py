@@ -18,6 +18,7 @@ from picoqwen_core.messages import (
     HomeEntity,
     HomeFloor,
     Message,
+    ResponseFormat,
     SamplingParams,
     ScoreRequest,
     TokenizeRequest,
@@ -140,7 +141,6 @@ _COMMON: dict[Any, Any] = {
     **{key: check for name, each in GUIDED.items() for key, check in _optional(name, each).items()},
     **_optional("priority", one_of("voice", "chat", "background")),
     **unsupported("n", 1),
-    **unsupported("logprobs", False),
     **unsupported("logit_bias", {}),
 }
 CHAT = _object(
@@ -153,12 +153,17 @@ CHAT = _object(
         **_optional("home_names_only", boolean),
         **_optional("routing", one_of(*STRATEGIES, "local_only")),
         **_optional("enable_thinking", boolean),
+        **_optional("thinking_budget", integer(0, 1 << 20)),
+        # Where servers of Qwen models take what their templates ask for.
+        **_optional("chat_template_kwargs", _object(_optional("enable_thinking", boolean))),
+        **_optional("logprobs", boolean),
+        **_optional("top_logprobs", integer(0, 20)),
         **_optional("stream_options", _object(_optional("include_usage", boolean))),
         **_optional("home", _HOME),
         **unsupported("functions", []),
     }
 )
-GENERATE = _object({**_COMMON, vol.Required("prompt"): string})
+GENERATE = _object({**_COMMON, vol.Required("prompt"): string, **unsupported("logprobs", False)})
 SCORE = _object(
     {
         **_optional("model", string),
@@ -216,14 +221,16 @@ def chat_request(body: dict[str, Any]) -> ChatRequest:
         sampling=_sampling(data),
         max_tokens=data["max_completion_tokens"] or data["max_tokens"],
         stop=data["stop"],
-        thinking=data["enable_thinking"],
+        thinking=_thinking(data),
         home=_home(data["home"]) if data["home"] is not None else None,
         tool_choice=data["tool_choice"] or "auto",
         parallel_tool_calls=data["parallel_tool_calls"] is not False,
-        response_format=guided(data),
+        response_format=_format(data),
         home_names_only=data["home_names_only"] is not False,
         priority=data["priority"] or "chat",
         routing=data["routing"],
+        thinking_budget=data["thinking_budget"],
+        logprobs=_logprobs(data),
     )
 
 
@@ -236,7 +243,7 @@ def generate_request(body: dict[str, Any]) -> GenerateRequest:
         sampling=_sampling(data),
         max_tokens=data["max_completion_tokens"] or data["max_tokens"],
         stop=data["stop"],
-        response_format=guided(data),
+        response_format=_format(data),
         priority=data["priority"] or "chat",
     )
 
@@ -268,6 +275,30 @@ def detokenize_request(body: dict[str, Any]) -> DetokenizeRequest:
     """A request for the text of tokens. Raises RequestError naming the field and what is wrong with it."""
     data = validated(DETOKENIZE, body)
     return DetokenizeRequest(tuple(data["tokens"]), data["model"])
+
+
+def _format(data: dict[str, Any]) -> ResponseFormat | None:
+    """The format of the answer, which a stop string would cut in its middle."""
+    wanted = guided(data)
+    if wanted is not None and data["stop"]:
+        raise RequestError(f"stop: cannot be used beside {wanted.source}, which says where the answer ends")
+    return wanted
+
+
+def _thinking(data: dict[str, Any]) -> bool | None:
+    """Whether to think: said here, or as the template's variable."""
+    chosen: bool | None = data["enable_thinking"]
+    return (data["chat_template_kwargs"] or {}).get("enable_thinking") if chosen is None else chosen
+
+
+def _logprobs(data: dict[str, Any]) -> int | None:
+    """How many alternatives to tell; None where nothing is asked."""
+    top: int | None = data["top_logprobs"]
+    if not data["logprobs"]:
+        if top:
+            raise RequestError(f"top_logprobs: needs logprobs to be true, got {top}")
+        return None
+    return top or 0
 
 
 def _message(data: dict[str, Any]) -> Message:

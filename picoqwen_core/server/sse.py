@@ -10,6 +10,7 @@ from aiohttp import web
 
 from picoqwen_core.errors import PicoQwenError
 from picoqwen_core.messages import ChatDelta
+from picoqwen_core.server.completion import truncated_headers
 from picoqwen_core.server.middleware import error_body, unexpected
 from picoqwen_core.server.state import state_of
 
@@ -32,7 +33,9 @@ async def stream(
     patience = state_of(request).settings.idle_timeout
     async with aclosing(deltas):
         ahead = await anext(deltas, None)
-        response = web.StreamResponse(headers={**_HEADERS, "X-Request-Id": request["id"]})
+        headers = {**_HEADERS, "X-Request-Id": request["id"]}
+        headers |= truncated_headers(ahead.truncated if ahead is not None else None)
+        response = web.StreamResponse(headers=headers)
         await response.prepare(request)
         opening = b"".join(_event(chunk) for chunk in first)
         try:

@@ -36,3 +36,42 @@ def test_a_call_after_a_thought_comes_alone():
     assert joined(deltas) == (THOUGHT, "")
     (made,) = [delta.tool_call for delta in deltas if delta.tool_call]
     assert (made.name, made.arguments) == ("light_on", {"room": "hall"})
+
+
+@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize("tools", [(), (ToolSpec("light_on"),)])
+def test_a_budget_ends_a_thought_cleanly(opened, tools):
+    """The model goes on reciting its thought, which from there on is what it says."""
+    begun = "" if opened else "<think>\n"
+    template = "<|im_start|>assistant\n" + ("<think>\n" if opened else "")
+    deltas = answer(
+        loaded(begun + "x" * 300, template=template), tools=tools, thinking_budget=20, max_tokens=60
+    )
+    thought, words = joined(deltas)
+    assert set(thought) == {"x"}
+    assert 18 <= len(thought) <= 20
+    assert set(words) == {"x"}
+    assert deltas[-1].finish_reason == "length"
+
+
+def test_a_thought_within_its_budget_ends_by_itself():
+    deltas = answer(loaded("<think>\nHm.\n</think>\n\nYes."), thinking_budget=40)
+    assert joined(deltas) == ("Hm.", "Yes.")
+
+
+def test_a_budget_of_nothing_leaves_no_thought():
+    deltas = answer(loaded("<think>\nHm."), thinking_budget=0, max_tokens=12)
+    assert joined(deltas)[0] == ""
+
+
+def test_after_the_budget_a_call_that_must_come_comes():
+    tool = ToolSpec("light_on", parameters={"properties": {"room": {"enum": ["hall"]}}, "required": ["room"]})
+    deltas = answer(
+        loaded("<think>\n" + "x" * 300),
+        tools=(tool,),
+        tool_choice="required",
+        thinking_budget=8,
+        max_tokens=200,
+    )
+    made = [delta.tool_call for delta in deltas if delta.tool_call]
+    assert made[0].arguments == {"room": "hall"}

@@ -154,6 +154,76 @@ async def test_a_call_that_the_length_cuts_is_no_call_and_says_so(api):
     )
     assert answer.choices[0].finish_reason == "length"
     assert answer.choices[0].message.tool_calls is None
+    assert answer.choices[0].message.content == ""
+
+
+async def test_probabilities_come_as_openai_has_them(api):
+    asked = {"model": "tiny", "messages": MESSAGES, "max_tokens": 12, "seed": 3, "extra_body": NO_THOUGHT}
+    answer = await api.chat.completions.create(**asked, logprobs=True, top_logprobs=3)
+    found = answer.choices[0].logprobs.content
+    assert 0 < len(found) <= 12
+    assert all(len(each.top_logprobs) == 3 and each.logprob <= 0 and each.bytes for each in found)
+    text = b"".join(bytes(each.bytes) for each in found).decode("utf-8", "replace")
+    assert text.strip().startswith(answer.choices[0].message.content.strip()[:4])
+
+    stream = await api.chat.completions.create(**asked, logprobs=True, top_logprobs=3, stream=True)
+    streamed = [each for chunk in [chunk async for chunk in stream] for each in chunk.choices[:1]]
+    told = [token for each in streamed if each.logprobs for token in each.logprobs.content]
+    assert [each.token for each in told] == [each.token for each in found]
+    plain = await api.chat.completions.create(**asked)
+    assert plain.choices[0].logprobs is None
+    assert plain.choices[0].message.content == answer.choices[0].message.content
+
+
+async def test_a_call_says_how_sure_the_model_was(api):
+    answer = await api.chat.completions.create(
+        model="tiny",
+        messages=MESSAGES,
+        tools=TOOLS,
+        tool_choice="required",
+        parallel_tool_calls=False,
+        logprobs=True,
+        extra_body=NO_THOUGHT,
+    )
+    assert -20 < answer.choices[0].message.tool_calls[0].model_extra["mean_logprob"] < 0
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_was_left_out_is_in_the_usage_and_in_a_header(url, stream):
+    long = [{"role": "user", "content": "word " * 300}, {"role": "assistant", "content": "yes"}] * 20
+    body = {"messages": [*long, *MESSAGES], "max_tokens": 4, "stream": stream, **NO_THOUGHT}
+    body["stream_options"] = {"include_usage": True}
+    async with (
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=90)) as session,
+        session.post(f"{url}/api/v1/chat", json=body) as response,
+    ):
+        text = await response.text()
+        header = response.headers["X-Picoqwen-Truncated"]
+    usage = json.loads(text.split("data: ")[-2])["usage"] if stream else json.loads(text)["usage"]
+    left_out = usage["truncated"]
+    assert header == f"messages={left_out['messages']}, tokens={left_out['tokens']}"
+    assert left_out["messages"] % 2 == 0
+
+
+async def test_a_prompt_that_cannot_fit_is_refused_with_both_numbers(api):
+    with pytest.raises(openai.BadRequestError, match=r"has \d+ tokens, but the context holds \d+") as raised:
+        await api.chat.completions.create(
+            model="tiny", messages=[{"role": "user", "content": "word " * 9000}]
+        )
+    assert raised.value.code == "context_length_exceeded"
+
+
+async def test_a_thought_ends_at_its_budget(api):
+    answer = await api.chat.completions.create(
+        model="tiny",
+        messages=MESSAGES,
+        tools=TOOLS,
+        tool_choice="required",
+        parallel_tool_calls=False,
+        extra_body={"thinking_budget": 16, "chat_template_kwargs": {"enable_thinking": True}},
+    )
+    assert answer.choices[0].finish_reason == "tool_calls"
+    assert not answer.choices[0].message.content
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -166,6 +236,12 @@ async def test_a_call_that_the_length_cuts_is_no_call_and_says_so(api):
             "response_format.json_schema.schema.items: 'not' is not supported",
         ),
         ({"guided_regex": "("}, "invalid_grammar", "guided_regex: "),
+        (
+            {"guided_regex": "a", "stop": ["x"]},
+            "invalid_request",
+            "stop: cannot be used beside guided_regex",
+        ),
+        ({"top_logprobs": 3}, "invalid_request", "top_logprobs: needs logprobs to be true, got 3"),
         ({"guided_grammar": "start: X\nX: /a/ & ~/a/"}, "invalid_grammar", "guided_grammar: no text fits"),
         ({"tool_choice": "required"}, "invalid_request", "no tools are offered"),
         (
