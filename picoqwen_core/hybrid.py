@@ -24,6 +24,7 @@ from picoqwen_core.errors import (
     RequestError,
 )
 from picoqwen_core.health import Vitals
+from picoqwen_core.ladder import without_home
 from picoqwen_core.messages import ChatDelta, ChatRequest, Served
 from picoqwen_core.providers.provider import Provider
 from picoqwen_core.restart import restarted
@@ -145,6 +146,15 @@ class Hybrid:
         ordered = self._ordered(request, here, there)
         # Who is down is asked last of all: better a poor chance than silence.
         return sorted(ordered, key=lambda each: not self._is_up(each))
+
+    def others(self, request: ChatRequest) -> tuple[list[Candidate], list[Candidate], list[str]]:
+        """The upstreams that may be told the whole of a request, those that may be told a part that says
+        nothing of the home, and why the rest may not be asked."""
+        whole = [each for each in self._remote if self._may_ask(each, request)]
+        spare = without_home(request)
+        part = [each for each in self._remote if each not in whole and self._may_ask(each, spare)]
+        rest = [each for each in self._remote if each not in whole and each not in part]
+        return whole, part, [f"not {each.name}: privacy is {self.privacy}" for each in rest]
 
     async def chat(self, request: ChatRequest, plan: Sequence[Candidate]) -> AsyncGenerator[ChatDelta]:
         """Stream an answer of the first who gives one; the last delta says who that was.

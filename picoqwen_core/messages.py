@@ -11,6 +11,8 @@ from typing import Any, Literal
 Role = Literal["system", "user", "assistant", "tool"]
 # Who is served first: someone who has spoken and listens, someone who reads, nobody in particular.
 Priority = Literal["voice", "chat", "background"]
+# Why a request is left to a larger model although it does not control the home.
+NOT_ABOUT_HOME, NO_HOME_SENT = "it is not about the home", "no home was sent with it"
 FinishReason = Literal["stop", "length", "tool_calls", "cancelled"]
 
 
@@ -222,6 +224,9 @@ class Served:
     model: str
     cost: float = 0.0
     notes: tuple[str, ...] = ()
+    # Which rung of the ladder answered (built_in, local, cloud), and why that one.
+    rung: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +245,8 @@ class ChatDelta:
     truncated: Truncated | None = None
     logprobs: tuple[TokenLogprob, ...] = ()
     mean_logprob: float | None = None
+    # Why the built-in model leaves the request to a larger one; comes before anything that is said.
+    escalation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,14 @@
 """Chooses the provider that answers a request."""
 
+import re
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from picoqwen_core.errors import ModelNotFound
-from picoqwen_core.messages import ChatDelta, ChatRequest, InstalledModel
+from picoqwen_core.ladder import Rung, Step, climb, labelled, without_home
+from picoqwen_core.messages import ChatDelta, ChatRequest, InstalledModel, Served
 from picoqwen_core.providers.pool import ModelPool
 from picoqwen_core.providers.provider import Provider
 
@@ -14,6 +17,9 @@ if TYPE_CHECKING:
 
 # Names no model: whoever the strategy chooses. For clients that must name one.
 AUTO = "auto"
+# The id of the model that comes with the package, before it is loaded.
+BUILT_IN = "pico-home"
+_OUR_CALL = re.compile(r"home_|[0-9A-Z]{26}\Z|\Z")
 
 
 class Router:
@@ -24,6 +30,8 @@ class Router:
         providers: Sequence[Provider] = (),
         pool: ModelPool | None = None,
         hybrid: "Hybrid | None" = None,
+        *,
+        routing: str = "local_first",
     ) -> None:
         """The pool's models come first; at least one provider is needed in all.
 
@@ -31,7 +39,13 @@ class Router:
         """
         self.pool = pool
         self.hybrid = hybrid
+        self._routing = routing
         self._others = tuple(providers)
+
+    @property
+    def strategy(self) -> str:
+        """How requests that name no model are routed."""
+        return self.hybrid.strategy if self.hybrid is not None else self._routing
 
     @property
     def providers(self) -> tuple[Provider, ...]:
@@ -76,7 +90,53 @@ class Router:
         hybrid = self.hybrid
         remote = hybrid is not None and any(each.id == name for u in self.upstreams for each in u.models)
         local, model = self.choose(None if remote else name)
+        if name is None and (request.routing or self.strategy) == "by_rung":
+            return climb(self._steps(request), "it is the first rung"), model
         if hybrid is None or request.routing == "local_only" or (name and not remote and not request.routing):
-            return local.chat(replace(request, model=name)), model
+            reason = "the request names it" if name else "no other server is to be asked"
+            answer = local.chat(replace(request, model=name))
+            return labelled(answer, lambda _: self._rung(local), model, reason), model
         plan = hybrid.plan(replace(request, model=name if remote else None), local, model)
-        return hybrid.chat(request, plan), plan[0].model
+        strategy = request.routing or hybrid.strategy
+
+        def rung(served: Served | None) -> Rung:
+            return self._rung(local) if served is None or served.provider == "local" else "cloud"
+
+        reason = "the request names it" if remote else f"routing is {strategy}"
+        return labelled(hybrid.chat(request, plan), rung, plan[0].model, reason), plan[0].model
+
+    def _rung(self, provider: Provider) -> Rung:
+        return "built_in" if _is_built_in(provider) else "local"
+
+    def _steps(self, request: ChatRequest) -> list[Step]:
+        """Who may answer by the ladder, lowest first: at least one model of this machine."""
+        steps = [
+            Step(
+                self._rung(each),
+                each.models[0].id,
+                partial(each.chat, replace(request, model=each.models[0].id)),
+            )
+            for each in sorted(self.providers, key=lambda each: not _is_built_in(each))
+            if not _is_built_in(each) or _ours(request)
+        ]
+        if self.hybrid is not None:
+            whole, part, _ = self.hybrid.others(request)
+            for told, candidates in ((request, whole), (without_home(request), part)):
+                if candidates:
+                    answer = partial(self.hybrid.chat, replace(told, model=None), candidates)
+                    steps.append(Step("cloud", candidates[0].model, answer, knows_no_home=candidates is part))
+        return steps or [Step("local", self.default.models[0].id, partial(self.default.chat, request))]
+
+
+def _is_built_in(provider: Provider) -> bool:
+    model = provider.models[0]
+    return model.id == BUILT_IN if model.info is None else model.info.built_in
+
+
+def _ours(request: ChatRequest) -> bool:
+    """Whether the built-in model may go on: results of calls that another rung made are that one's.
+
+    Home Assistant itself gives ULIDs to calls whose ids were not handed on; they are taken for ours.
+    """
+    last = request.messages[-1]
+    return last.role != "tool" or bool(_OUR_CALL.match(last.tool_call_id or ""))

@@ -10,7 +10,7 @@ from typing import Any
 from picoqwen_core.errors import ConfigError
 from picoqwen_core.prices import FREE, Price, price_of
 
-STRATEGIES = ("local_first", "cloud_first", "cheapest", "fastest")
+STRATEGIES = ("local_first", "cloud_first", "cheapest", "fastest", "by_rung")
 PRIVACY = ("nothing", "no_home", "everything")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}\Z")
 # Every failure is followed by another try, all of which shall fit into the 5 seconds that somebody listens.

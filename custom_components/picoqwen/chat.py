@@ -99,4 +99,7 @@ def _tool_input(call: dict[str, Any]) -> llm.ToolInput:
         raise PicoQwenError(f"the model's tool call cannot be read: {call!r:.300}") from err
     if not isinstance(arguments, dict):
         raise PicoQwenError(f"the model's call of {name} has no object as arguments: {arguments!r:.200}")
+    if isinstance(number := call.get("id"), str) and number:
+        # Kept, so that the server knows again which of its models made the call.
+        return llm.ToolInput(tool_name=name, tool_args=arguments, id=number)
     return llm.ToolInput(tool_name=name, tool_args=arguments)

@@ -17,5 +17,7 @@ PLATFORMS = [
     Platform.VACUUM,
     Platform.VALVE,
 ]
+# Set up only in a house that has such a thing.
+RARE_PLATFORMS = [Platform.CALENDAR, Platform.HUMIDIFIER, Platform.LAWN_MOWER, Platform.WEATHER]
 # Seconds that a motor takes: short enough for a demonstration, long enough to see "opening".
 TRAVEL_SECONDS = 1.0

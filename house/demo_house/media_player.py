@@ -1,11 +1,17 @@
 """Media players of the demo house."""
 
+from typing import Any
+
 from homeassistant.components.media_player import (
+    BrowseMedia,
+    MediaClass,
     MediaPlayerDeviceClass,
     MediaPlayerEntity,
     MediaPlayerEntityFeature,
     MediaPlayerState,
     MediaType,
+    SearchMedia,
+    SearchMediaQuery,
 )
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
@@ -53,6 +59,13 @@ class DemoPlayer(DemoEntity, MediaPlayerEntity):
                 | MediaPlayerEntityFeature.NEXT_TRACK
                 | MediaPlayerEntityFeature.PREVIOUS_TRACK
             )
+        self._library: list[str] = planned.settings.get("library", [])
+        if self._library:
+            self._attr_supported_features |= (
+                MediaPlayerEntityFeature.SEARCH_MEDIA | MediaPlayerEntityFeature.PLAY_MEDIA
+            )
+        if "state" in planned.settings:
+            self._attr_state = MediaPlayerState(planned.settings["state"])
 
     async def async_turn_on(self) -> None:
         """Turn on: ready, not playing."""
@@ -82,6 +95,29 @@ class DemoPlayer(DemoEntity, MediaPlayerEntity):
     async def async_media_previous_track(self) -> None:
         """Play the track before."""
         self._skip(-1)
+
+    async def async_search_media(self, query: SearchMediaQuery) -> SearchMedia:
+        """What the library has whose name holds a word that was searched."""
+        words = set(query.search_query.casefold().split())
+        found = [title for title in self._library if words & set(title.casefold().split())]
+        return SearchMedia(
+            result=[
+                BrowseMedia(
+                    media_class=MediaClass.MUSIC,
+                    media_content_id=title,
+                    media_content_type=MediaType.MUSIC,
+                    title=title,
+                    can_play=True,
+                    can_expand=False,
+                )
+                for title in found
+            ]
+        )
+
+    async def async_play_media(self, media_type: str, media_id: str, **kwargs: Any) -> None:
+        """Play something of the library."""
+        self._attr_media_title = media_id
+        self._become(MediaPlayerState.PLAYING)
 
     async def async_set_volume_level(self, volume: float) -> None:
         """Set the volume, 0 to 1."""

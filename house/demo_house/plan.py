@@ -1,7 +1,7 @@
 """house.yaml as plain data: floors, areas, entities and voice satellites. Knows nothing of Home Assistant."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,8 @@ class Plan:
     areas: tuple[PlannedArea, ...]
     entities: tuple[PlannedEntity, ...]
     satellites: tuple[Satellite, ...]
+    # Whether the satellites keep timers and announce what is broadcast.
+    voice: bool = False
 
     def of(self, domain: str) -> Iterator[PlannedEntity]:
         """All entities of one domain."""
@@ -87,7 +89,16 @@ def read_plan(path: Path) -> Plan:
         ),
         entities=tuple(entities),
         satellites=tuple(Satellite(id_, s["name"], s["area"]) for id_, s in house["satellites"].items()),
+        voice=house.get("voice", False),
     )
+
+
+def with_settings(plan: Plan, changed: Mapping[str, Mapping[str, Any]]) -> Plan:
+    """The same house with some entities in another first state: entity id -> settings."""
+    entities = tuple(
+        replace(each, settings={**each.settings, **changed.get(each.entity_id, {})}) for each in plan.entities
+    )
+    return replace(plan, entities=entities)
 
 
 def _entities(rows: Mapping[str, Mapping[str, Any]], area: str | None) -> Iterable[PlannedEntity]:

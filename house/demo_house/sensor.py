@@ -7,6 +7,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from . import DemoHouseEntry
 from .entity import DemoEntity
 from .plan import PlannedEntity
+from .timers import DemoTimers
 
 
 async def async_setup_entry(
@@ -14,6 +15,8 @@ async def async_setup_entry(
 ) -> None:
     """Add the sensors of the plan."""
     async_add_entities(DemoSensor(planned) for planned in entry.runtime_data.of("sensor"))
+    if entry.runtime_data.voice:
+        async_add_entities(DemoTimers(entry, satellite) for satellite in entry.runtime_data.satellites)
 
 
 class DemoSensor(DemoEntity, SensorEntity):

@@ -1,6 +1,7 @@
 """To-do lists of the demo house."""
 
 from itertools import count
+from typing import Any
 
 from homeassistant.components.todo import TodoItem, TodoItemStatus, TodoListEntity, TodoListEntityFeature
 from homeassistant.core import HomeAssistant
@@ -32,6 +33,11 @@ class DemoList(DemoEntity, TodoListEntity):
         super().__init__(planned)
         self._numbers = count(1)
         self._attr_todo_items = [self._new(TodoItem(summary=item)) for item in planned.settings["items"]]
+
+    @property
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """The open items, so that a change of the list can be seen in its state."""
+        return {"open_items": [each.summary for each in self.todo_items or () if each.status != "completed"]}
 
     async def async_create_todo_item(self, item: TodoItem) -> None:
         """Add an item."""

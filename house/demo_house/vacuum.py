@@ -33,7 +33,7 @@ class DemoVacuum(DemoEntity, StateVacuumEntity):
     def __init__(self, planned: PlannedEntity) -> None:
         """Start in the dock."""
         super().__init__(planned)
-        self._attr_activity = VacuumActivity.DOCKED
+        self._attr_activity = VacuumActivity(planned.settings.get("state", "docked"))
 
     async def async_start(self) -> None:
         """Clean."""

@@ -16,7 +16,7 @@ from picoqwen_core.home.plan import plan
 from picoqwen_core.home.render import render_prompt
 from picoqwen_core.home.static_context import home_from_prompt
 from picoqwen_core.home.toolbox import Toolbox
-from picoqwen_core.messages import ChatDelta, ChatRequest, HomeContext
+from picoqwen_core.messages import NO_HOME_SENT, NOT_ABOUT_HOME, ChatDelta, ChatRequest, HomeContext
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class HomeResponder:
         text = next((m.content for m in reversed(request.messages) if m.role == "user"), "")
         home = request.home or home_from_prompt(request.messages)
         if home is None:
-            return _say(reply.NO_HOME)
+            return _leave(NO_HOME_SENT, reply.NO_HOME)
         if not text.strip():
             return _say(reply.NOTHING_SAID)
         return self._answer(request, home, text)
@@ -48,7 +48,7 @@ class HomeResponder:
             decision = decode(output, linked)
         except UndecodableError as err:
             _LOGGER.debug("not understood: %s", err)
-            return _say(reply.NOT_UNDERSTOOD)
+            return _leave("it did not understand", reply.NOT_UNDERSTOOD)
         return _carry_out(decision, request, home)
 
 
@@ -61,9 +61,15 @@ def _carry_out(decision: Decision, request: ChatRequest, home: HomeContext) -> I
         case Cannot(reason=reason):
             return _say(reply.PROBLEMS[reason])
         case Escalate():
-            return _say(reply.NOT_ABOUT_THE_HOME)
+            return _leave(NOT_ABOUT_HOME, reply.NOT_ABOUT_THE_HOME)
         case Act():
             return _act(decision, request, home)
+
+
+def _leave(why: str, otherwise: str) -> Iterator[ChatDelta]:
+    """For a larger model; the sentence is said where there is none."""
+    yield ChatDelta(escalation=why)
+    yield from _say(otherwise)
 
 
 def _act(decision: Act, request: ChatRequest, home: HomeContext) -> Iterator[ChatDelta]:

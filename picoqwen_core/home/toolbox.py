@@ -1,9 +1,13 @@
 """The caller's tools, found by what they do: `intent__HassTurnOn` and the older `HassTurnOn` alike."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from picoqwen_core.messages import ToolCall, ToolSpec
+
+# Says whose call it is, so that its result comes back to the built-in model.
+CALL_PREFIX = "home_"
 
 
 class Toolbox:
@@ -23,4 +27,4 @@ class Toolbox:
         known = tool.parameters.get("properties", {})
         kept = {key: value for key, value in arguments.items() if value is not None and key in known}
         self._made += 1
-        return ToolCall(f"call_{self._made}", tool.name, kept)
+        return ToolCall(f"{CALL_PREFIX}{self._made}_{secrets.token_hex(4)}", tool.name, kept)

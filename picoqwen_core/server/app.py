@@ -52,7 +52,7 @@ def make_server(settings: Settings, source: Source | None = None) -> web.Applica
         preferred=settings.default_quantization,
         finished=pool.scan,
     )
-    router = Router(pool=pool, hybrid=make_hybrid(settings))
+    router = Router(pool=pool, hybrid=make_hybrid(settings), routing=settings.routing)
     return make_app(State(settings, router, jobs, source))
 
 

@@ -4,13 +4,18 @@ import json
 import shutil
 from pathlib import Path
 
+import yaml
+
 from .errors import HouseError
 from .paths import HOUSE, INTEGRATION
 from .ports import HOST
 
 
-def write_configuration(folder: Path, port: int) -> None:
-    """Make or refresh `folder`; whatever Home Assistant stored there before is kept."""
+def write_configuration(folder: Path, port: int, house: Path = HOUSE / "house.yaml") -> None:
+    """Make or refresh `folder`; whatever Home Assistant stored there before is kept.
+
+    house: the file of the house; one that has `scripts` and `scenes` brings its own.
+    """
     if not (INTEGRATION / "manifest.json").is_file():
         raise HouseError(f"the integration is missing: {INTEGRATION} has no manifest.json")
     components = folder / "custom_components"
@@ -19,7 +24,11 @@ def write_configuration(folder: Path, port: int) -> None:
     shutil.copytree(INTEGRATION, components / INTEGRATION.name, ignore=skip)
     shutil.copytree(HOUSE / "demo_house", components / "demo_house", ignore=skip)
     shutil.copytree(HOUSE / "config", folder, dirs_exist_ok=True)
-    shutil.copy(HOUSE / "house.yaml", folder)
+    shutil.copy(house, folder / "house.yaml")
+    own = yaml.safe_load(house.read_text(encoding="utf-8"))
+    for kind in ("scripts", "scenes"):
+        if kind in own:
+            (folder / f"{kind}.yaml").write_text(yaml.safe_dump(own[kind]), encoding="utf-8")
     _write_http(folder, port)
     onboarding = _storage(folder, "onboarding")
     if not onboarding.exists():

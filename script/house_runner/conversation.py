@@ -52,6 +52,7 @@ class Conversation:
         self.client = client
         self.watcher = watcher
         self.agent_id = agent_id
+        self._language = "en"
 
     @classmethod
     async def open(cls, client: Client, agent_id: str) -> "Conversation":
@@ -67,11 +68,13 @@ class Conversation:
         path: Path = "pipeline",
         device_id: str | None = None,
         conversation_id: str | None = None,
+        language: str = "en",
     ) -> Answer:
         """Say a sentence, wait for the answer and until nothing moves. Raises HouseError."""
         await self.watcher.begin()
         run = self._by_pipeline if path == "pipeline" else self._by_process
         started = time.perf_counter()
+        self._language = language
         result, tool_calls = await run(text, device_id, conversation_id)
         ms = (time.perf_counter() - started) * 1000
         changes = await self.watcher.finish()
@@ -92,7 +95,7 @@ class Conversation:
         result: dict[str, Any] = await self.client.call(
             "conversation/process",
             text=text,
-            language="en",
+            language=self._language,
             agent_id=self.agent_id,
             device_id=device_id,
             conversation_id=conversation_id,

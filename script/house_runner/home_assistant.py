@@ -12,6 +12,7 @@ import aiohttp
 
 from .configuration import write_configuration
 from .errors import HouseError
+from .paths import HOUSE
 from .ports import HOST
 from .process import ChildProcess
 
@@ -35,9 +36,11 @@ class HomeAssistant:
         await self.process.stop()
 
 
-async def start_home_assistant(folder: Path, port: int, log: Path) -> HomeAssistant:
+async def start_home_assistant(
+    folder: Path, port: int, log: Path, house: Path = HOUSE / "house.yaml"
+) -> HomeAssistant:
     """Start it on `folder` (made where missing) and wait until it runs. Raises HouseError."""
-    write_configuration(folder, port)
+    write_configuration(folder, port, house)
     # Everything is installed beforehand: --skip-pip keeps it from asking a package index at each start.
     # -P and no PYTHONPATH: it shall find the custom_components of `folder`, not the repository's.
     command = [

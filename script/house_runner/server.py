@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,14 +41,19 @@ class Server:
         await self.process.stop()
 
 
-async def start_server(port: int, log: Path, *options: str) -> Server:
+async def start_server(
+    port: int, log: Path, *options: str, environment: Mapping[str, str] | None = None
+) -> Server:
     """Start the server, with the built-in model where `options` say no other.
 
     Raises HouseError where it does not become ready.
     """
     command = [sys.executable, "-m", "picoqwen_core", "serve", "--host", HOST, "--port", str(port), *options]
     process = await ChildProcess.start(
-        "the Pico-Qwen server", command, log, {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        "the Pico-Qwen server",
+        command,
+        log,
+        {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(environment or {})},
     )
     try:
         await asyncio.wait_for(_until_ready(process), READY_SECONDS)

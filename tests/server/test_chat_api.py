@@ -50,6 +50,14 @@ async def test_an_answer_at_once_is_a_chat_completion(serve, http, path):
     function = {"name": "HassTurnOn", "arguments": '{"name": "Küche"}'}
     assert body == {
         "object": "chat.completion",
+        "picoqwen": {
+            "provider": "local",
+            "model": "tiny",
+            "cost": 0.0,
+            "notes": [],
+            "rung": "local",
+            "reason": "no other server is to be asked",
+        },
         "model": "tiny",
         "choices": [
             {

@@ -72,7 +72,14 @@ async def test_this_machine_answers_first_unless_told_otherwise(house, http, sta
     assert text(await ask(http, url)) == HERE
     answer = await ask(http, url, routing="cloud_first")
     assert text(answer) == THERE
-    assert answer["picoqwen"] == {"provider": "cloud", "model": "cloud/well", "cost": 0.0, "notes": []}
+    assert answer["picoqwen"] == {
+        "provider": "cloud",
+        "model": "cloud/well",
+        "cost": 0.0,
+        "notes": [],
+        "rung": "cloud",
+        "reason": "routing is cloud_first",
+    }
     assert answer["usage"]["prompt_tokens"] == 100
     assert text(await ask(http, url, model="cloud/well")) == THERE
     assert text(await ask(http, url, model="tiny", routing=None)) == HERE

@@ -1,0 +1,100 @@
+"""The ladder of `by_rung`: the built-in model, a larger one of this machine, then other servers.
+
+Each rung answers what it can; what it leaves goes to the next one. How other servers are chosen and fail
+stands in hybrid.py. Every answer says which rung gave it and why, in its last delta and in the log.
+"""
+
+import logging
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from picoqwen_core.errors import PicoQwenError
+from picoqwen_core.messages import NO_HOME_SENT, NOT_ABOUT_HOME, ChatDelta, ChatRequest, Message, Served
+
+Rung = Literal["built_in", "local", "cloud"]
+_LOGGER = logging.getLogger(__name__)
+_NAMES = {"built_in": "the built-in model", "local": "the larger model here", "cloud": "another server"}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A rung that may answer; `answer` begins its answer."""
+
+    rung: Rung
+    model: str
+    answer: Callable[[], AsyncGenerator[ChatDelta]]
+    # Is told nothing of the home, so it can only help where that is not what is asked about.
+    knows_no_home: bool = False
+
+
+async def climb(steps: Sequence[Step], why: str) -> AsyncGenerator[ChatDelta]:
+    """The answer of the first rung that does not leave it to the next one.
+
+    why: the reason told where the first rung answers. Where every other rung failed, the sentence of the one
+    that left it is said: it is honest about what could not be answered. Raises what the last rung raised
+    where nobody left it.
+    """
+    left: list[ChatDelta] = []
+    reasons: list[str] = []
+    foreign = True
+    for number, step in enumerate(steps):
+        if step.knows_no_home and not foreign:
+            continue
+        last = number == len(steps) - 1
+        said, own = False, ""
+        try:
+            async with aclosing(step.answer()) as deltas:
+                kept: list[ChatDelta] = []
+                async for delta in deltas:
+                    if delta.escalation and not last and not said:
+                        foreign = delta.escalation in (NOT_ABOUT_HOME, NO_HOME_SENT)
+                        reasons.append(f"{_NAMES[step.rung]} left it: {delta.escalation}")
+                        kept.append(delta)
+                    elif kept:
+                        kept.append(delta)
+                    else:
+                        said = said or bool(delta.content or delta.tool_call)
+                        own = delta.escalation or own
+                        yield told(
+                            delta, step.rung, step.model, "; ".join(filter(None, [*reasons, own])) or why
+                        )
+            if not kept:
+                return
+            left = [told(each, step.rung, step.model, reasons[-1]) for each in kept]
+        except PicoQwenError as err:
+            if said or (last and not left):
+                raise
+            _LOGGER.warning("No answer from %s (%s): %s", _NAMES[step.rung], step.model, err)
+            reasons.append(f"{_NAMES[step.rung]} failed: {err}")
+    for delta in left:
+        yield replace(
+            delta, served=replace(delta.served, reason="; ".join(reasons)) if delta.served else None
+        )
+
+
+def told(delta: ChatDelta, rung: Rung, model: str, reason: str, level: int = logging.INFO) -> ChatDelta:
+    """The same delta; the last one of an answer says which rung gave it and why, in the log too."""
+    if delta.finish_reason is None:
+        return delta
+    served = delta.served or Served("local", model)
+    _LOGGER.log(level, "answered by %s (%s): %s", _NAMES[rung], served.model, reason)
+    return replace(delta, served=replace(served, rung=rung, reason=reason))
+
+
+async def labelled(
+    deltas: AsyncGenerator[ChatDelta], rung_of: Callable[[Served | None], Rung], model: str, reason: str
+) -> AsyncGenerator[ChatDelta]:
+    """An answer that was routed without the ladder, with its rung told all the same."""
+    because = reason
+    async with aclosing(deltas):
+        async for delta in deltas:
+            because = delta.escalation or because
+            yield told(delta, rung_of(delta.served), model, because, logging.DEBUG)
+
+
+def without_home(request: ChatRequest) -> ChatRequest:
+    """What may leave the house of a request that is not about it: the last sentence alone."""
+    text = next((m.content for m in reversed(request.messages) if m.role == "user"), "")
+    return replace(request, messages=(Message("user", text),), tools=(), home=None, tool_choice="auto")

@@ -1,0 +1,1 @@
+"""Says the requests of tests/home_requests to a real Home Assistant and judges what changes."""
