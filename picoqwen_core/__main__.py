@@ -20,6 +20,7 @@ from picoqwen_core.commands import (
     models,
     quantize,
     serve,
+    service,
     status,
 )
 from picoqwen_core.errors import PicoQwenError
@@ -33,6 +34,7 @@ _COMMANDS: dict[str, ModuleType] = {
     "config": config,
     "doctor": doctor,
     "key": key,
+    "service": service,
     "generate": generate,
     "bench": bench,
     "cpu": cpu,

@@ -24,6 +24,7 @@ BUILT_IN_MODEL = Path(__file__).parent / "home" / "models" / "pico-home.gguf"
 CPU_TARGETS = ("auto", "intel_n100", "raspberry_pi_4", "raspberry_pi_5", "generic")
 KV_CACHES = ("auto", "int8", "f16", "f32")
 LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("text", "json")
 # Where each setting stands in a TOML file.
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "server": (
@@ -40,6 +41,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "idle_timeout",
         "max_body_bytes",
         "log_level",
+        "log_format",
     ),
     "models": (
         "model",
@@ -110,6 +112,7 @@ class Settings:
     idle_timeout: float = 60.0
     max_body_bytes: int = 4_000_000
     log_level: str = "info"
+    log_format: str = "text"
     # A model's file, or a folder of them: the first by name is loaded at the start, others when asked for.
     model: Path = BUILT_IN_MODEL
     # Where models are installed; None takes the user's data folder.
@@ -191,6 +194,7 @@ class Settings:
         _require(self.privacy in PRIVACY, "privacy", self.privacy, ", ".join(PRIVACY))
         _require(self.max_body_bytes >= 1024, "max_body_bytes", self.max_body_bytes, "1024 or more")
         _require(self.log_level in LOG_LEVELS, "log_level", self.log_level, ", ".join(LOG_LEVELS))
+        _require(self.log_format in LOG_FORMATS, "log_format", self.log_format, ", ".join(LOG_FORMATS))
         web = ("http://", "https://")
         _require(self.hub_url.startswith(web), "hub_url", self.hub_url, "http://... or https://...")
         for origin in self.allowed_origins:
@@ -253,6 +257,11 @@ def models_folder(settings: Settings, environment: Mapping[str, str] = os.enviro
 def budget_file(settings: Settings, environment: Mapping[str, str] = os.environ) -> Path:
     """Where what was spent is written down."""
     return settings.budget_file or _data_folder(environment) / "budget.db"
+
+
+def chat_history(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where `picoqwen chat` keeps the lines that were typed."""
+    return _data_folder(environment) / "chat_history"
 
 
 def watchdog_address(environment: Mapping[str, str] = os.environ) -> tuple[str | None, float | None]:

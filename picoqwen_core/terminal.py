@@ -1,4 +1,4 @@
-"""Talking to a server from a terminal: a plain HTTP client without an event loop, and the talk itself."""
+"""Talking to a server from a terminal: a plain HTTP client without an event loop (talk.py talks)."""
 
 import json
 import subprocess
@@ -42,8 +42,12 @@ class Server:
             return found
 
     def chat(self, messages: Sequence[dict[str, str]], model: str | None = None) -> Iterator[dict[str, Any]]:
-        """The deltas of an answer, in OpenAI's shape. Raises RequestError with what the server says."""
-        body = {"messages": list(messages), "model": model, "stream": True}
+        """The deltas of an answer, in OpenAI's shape; {"loading": seconds} while its model is being loaded.
+
+        Raises RequestError with what the server says.
+        """
+        body: dict[str, Any] = {"messages": list(messages), "model": model, "stream": True}
+        body["stream_options"] = {"include_progress": True}
         with self._open("/api/v1/chat", body) as response:
             event = "message"
             for raw in response:
@@ -53,6 +57,9 @@ class Server:
                     event = value
                 elif field == "data" and event == "error":
                     raise RequestError(json.loads(value)["error"]["message"])
+                elif field == "data" and event == "progress":
+                    yield {"loading": json.loads(value)["waited_s"]}
+                    event = "message"
                 elif field == "data" and value != "[DONE]":
                     yield from (choice["delta"] for choice in json.loads(value)["choices"])
 
@@ -96,34 +103,3 @@ def own_server(model: str | None) -> Iterator[Server]:
                 process.wait(_STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
-
-
-def talk(server: Server, model: str | None, lines: Iterator[str]) -> Iterator[str]:
-    """Answer one line after another with the whole conversation in mind; yields the pieces to print."""
-    messages: list[dict[str, str]] = []
-    for line in lines:
-        if not line.strip():
-            continue
-        asked = [*messages, {"role": "user", "content": line}]
-        said = ""
-        try:
-            for delta in server.chat(asked, model):
-                said += delta.get("content") or ""
-                yield delta.get("content") or ""
-        except RequestError as err:
-            yield f"[{err}]\n"
-            continue
-        yield "\n"
-        messages = [*asked, {"role": "assistant", "content": said}]
-
-
-def typed_lines(prompt: str) -> Iterator[str]:
-    """What is typed, until Ctrl-D or /quit."""
-    while True:
-        try:
-            line = input(prompt)
-        except EOFError:
-            return
-        if line.strip() == "/quit":
-            return
-        yield line

@@ -21,7 +21,17 @@ WIRE = {"engine.protocol"}
 MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"commands", *VOCABULARY},
     "commands": {
-        *("server", "terminal", "config", "engine.client", "convert", "quants", "progress", "inference"),
+        *(
+            "server",
+            "talk",
+            "terminal",
+            "config",
+            "engine.client",
+            "convert",
+            "quants",
+            "progress",
+            "inference",
+        ),
         *("strategy", "recommendation", "cpu", "machine", "installed"),
         *("bench", "model", "loaders", "engine.environment"),
         *VOCABULARY,
@@ -29,6 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "progress": set(),
     "inference": {"engine.client", *VOCABULARY},
     "convert": {"byte_level", "chat", "loaders", "model.config", "quants", *VOCABULARY},
+    "talk": {"terminal", *VOCABULARY},
     "terminal": VOCABULARY,
     "server": {
         *("router", "providers", "config", "installed", "memory", "machine", "cpu", "catalog", "hub"),

@@ -73,6 +73,7 @@ def test_every_setting_can_stand_in_a_file_and_in_the_environment(tmp_path: Path
         "idle_timeout": 2,
         "max_body_bytes": 5000,
         "log_level": "error",
+        "log_format": "json",
         "model": "m.gguf",
         "models_dir": "models",
         "built_in": False,

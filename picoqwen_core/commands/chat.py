@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-HELP = "talk to a server, or to a model file"
+HELP = "talk to a server, or to a model file; /help tells the commands"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,10 +14,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Answer what is typed until Ctrl-D or /quit."""
-    from picoqwen_core.terminal import Server, own_server, talk, typed_lines  # noqa: PLC0415
+    """Answer what is typed until Ctrl-D or /quit; what begins with a slash is a command."""
+    from picoqwen_core.config import chat_history  # noqa: PLC0415
+    from picoqwen_core.talk import talk, typed_lines  # noqa: PLC0415
+    from picoqwen_core.terminal import Server, own_server  # noqa: PLC0415
 
-    lines = typed_lines("> " if sys.stdin.isatty() else "")
+    lines = typed_lines("> ", chat_history()) if sys.stdin.isatty() else typed_lines("")
     if arguments.url:
         for piece in talk(Server(arguments.url, arguments.api_key), arguments.model, lines):
             print(piece, end="", flush=True)

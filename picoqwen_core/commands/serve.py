@@ -6,14 +6,13 @@ import logging
 import sys
 from pathlib import Path
 
-from picoqwen_core.config import CPU_TARGETS, KV_CACHES, LOG_LEVELS, Source, load_with_sources
+from picoqwen_core.config import CPU_TARGETS, KV_CACHES, LOG_FORMATS, LOG_LEVELS, Source, load_with_sources
 
 HELP = "serve a model over HTTP"
-_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _SETTINGS = (
     *("host", "port", "api_key", "model", "models_dir", "built_in", "threads", "max_context_length"),
     *("cpu_target", "nice", "kv_cache"),
-    *("max_memory_mb", "cache_dir", "log_level"),
+    *("max_memory_mb", "cache_dir", "log_level", "log_format"),
 )
 
 
@@ -37,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kv-cache", help=f"{', '.join(KV_CACHES)} (auto)")
     parser.add_argument("--cache-dir", help="where compiled kernels are kept")
     parser.add_argument("--log-level", help=f"{', '.join(LOG_LEVELS)} (info)")
+    parser.add_argument("--log-format", help=f"{', '.join(LOG_FORMATS)} (text)")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -44,10 +44,12 @@ def run(arguments: argparse.Namespace) -> None:
     # aiohttp takes aiodns where it finds it, as beside Home Assistant: 1.6 MB to look up names, and a server
     # that only listens looks up none.
     sys.modules.setdefault("aiodns", None)  # type: ignore[arg-type]
+    from picoqwen_core.server.logs import shape  # noqa: PLC0415
     from picoqwen_core.server.run import serve  # noqa: PLC0415 - aiohttp is not needed for --help
 
     flags = {name: getattr(arguments, name) for name in _SETTINGS}
     source = Source(arguments.config, arguments.options, flags)
     settings, _ = load_with_sources(source)
-    logging.basicConfig(level=settings.log_level.upper(), format=_LOG_FORMAT, stream=sys.stderr)
+    logging.basicConfig(stream=sys.stderr)
+    shape(settings)
     asyncio.run(serve(settings, source))

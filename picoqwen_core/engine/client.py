@@ -285,9 +285,11 @@ class EngineClient:
         """Wait for the worker's end, and bring it about where the worker gives no sign of life."""
         ended = asyncio.ensure_future(connection.ended())
         try:
-            while not (await asyncio.wait([ended], timeout=self.hung_seconds / 5))[0]:
+            beat = self.hung_seconds / 5
+            while not (await asyncio.wait([ended], timeout=beat))[0]:
                 try:
-                    async with asyncio.timeout(self.hung_seconds):
+                    # So that silence since the last sign of life comes to hung_seconds at most.
+                    async with asyncio.timeout(self.hung_seconds - beat):
                         await connection.ask("status")
                 except TimeoutError:
                     _LOGGER.error(

@@ -6,6 +6,7 @@ from picoqwen_core.messages import Truncated
 from picoqwen_core.server.completion import ChunkWriter, collected, truncated_headers
 from picoqwen_core.server.metrics import measured
 from picoqwen_core.server.patience import patient
+from picoqwen_core.server.progress import loading
 from picoqwen_core.server.schemas import chat_request, read_body
 from picoqwen_core.server.sse import stream
 from picoqwen_core.server.state import state_of
@@ -24,6 +25,7 @@ async def chat(request: web.Request) -> web.StreamResponse:
         return web.json_response(
             answered, headers=truncated_headers(Truncated(**left_out) if left_out else None)
         )
-    include_usage = bool((body.get("stream_options") or {}).get("include_usage"))
-    writer = ChunkWriter(model, include_usage=include_usage)
-    return await stream(request, deltas, writer.chunks, [writer.first()])
+    wishes = body.get("stream_options") or {}
+    writer = ChunkWriter(model, include_usage=bool(wishes.get("include_usage")))
+    waiting = loading(state.router, model) if wishes.get("include_progress") else None
+    return await stream(request, deltas, writer.chunks, [writer.first()], waiting)

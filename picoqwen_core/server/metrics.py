@@ -7,6 +7,7 @@ would cost the API process 3 MB.
 import time
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import aclosing
+from typing import Any
 
 from aiohttp import web
 
@@ -75,6 +76,32 @@ def _lines(state: State) -> Iterator[str]:
     up = ((labels, int(each.is_available())) for labels, each in labelled)
     yield from _family("model_loaded", "gauge", "Whether a model can answer now.", up)
     yield from _family("memory_bytes", "gauge", "Resident memory of a process.", _memory(local))
+    if state.router.hybrid is not None:
+        yield from _others(state.router.hybrid.as_json())
+
+
+def _others(told: Mapping[str, Any]) -> Iterator[str]:
+    """What is asked of other servers: who answered, who failed, how fast they are, and the money."""
+    yield from _family(
+        *("failovers_total", "counter", "Answers that somebody else had to give."), [({}, told["failovers"])]
+    )
+    providers = [({"provider": each["name"], "model": each["model"]}, each) for each in told["providers"]]
+    for name in ("answers", "failures"):
+        counts = ((labels, each[name]) for labels, each in providers)
+        yield from _family(f"provider_{name}_total", "counter", f"{name.capitalize()} of a provider.", counts)
+    conditions = ((labels, int(each["condition"] != "unavailable")) for labels, each in providers)
+    yield from _family("provider_up", "gauge", "Whether a provider is asked.", conditions)
+    times = (
+        (labels, each["latency_ms"] / 1000) for labels, each in providers if each["latency_ms"] is not None
+    )
+    yield from _family("provider_latency_seconds", "gauge", "Time to the first piece, averaged.", times)
+    budget = told["budget"] or {}
+    spent = [
+        ({"period": name.removeprefix("spent_").removeprefix("this_")}, value)
+        for name, value in budget.items()
+        if name.startswith("spent_") and value is not None
+    ]
+    yield from _family("spent_dollars", "gauge", "What other servers have cost.", spent)
 
 
 def _single(state: State) -> Iterator[tuple[str, str, str, float]]:

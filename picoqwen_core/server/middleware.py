@@ -21,6 +21,7 @@ from picoqwen_core.server.state import state_of
 _LOGGER = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(r"[\w.-]{1,64}")
 _CLIENT_LEFT = 499
+_ACCESS_FIELDS = ("request_id", "method", "path", "status", "ms", "caller")
 _AIOHTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
 RETRY_SECONDS = 5
 
@@ -55,7 +56,9 @@ async def access_log(request: web.Request, handler: Handler) -> web.StreamRespon
         resource = request.match_info.route.resource
         # Where the path holds what opens it, only its form is told.
         path = resource.canonical if resource and "mcp_token" in request.match_info else request.path
-        _LOGGER.info("%s %s %s %d %.0f ms %s", request_id, request.method, path, status, took, caller)
+        said = (request_id, request.method, path, status, took, caller)
+        access = dict(zip(_ACCESS_FIELDS, said, strict=True)) | {"ms": round(took, 1)}
+        _LOGGER.info("%s %s %s %d %.0f ms %s", *said, extra={"access": access})
         state_of(request).metrics.request(resource.canonical if resource else "other", status)
     if not response.prepared:
         response.headers["X-Request-Id"] = request_id

@@ -13,6 +13,7 @@ from aiohttp import web
 from picoqwen_core.config import Settings, load_with_sources
 from picoqwen_core.errors import ForbiddenError
 from picoqwen_core.server.local_models import pool_limits
+from picoqwen_core.server.logs import shape
 from picoqwen_core.server.state import State, state_of
 
 _LOGGER = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ def read_again(state: State) -> tuple[Settings, list[str]]:
 def take(state: State, found: Settings, changed: list[str]) -> dict[str, list[str]]:
     """Let the settings count; what needs a restart keeps its old value until then."""
     state.settings = found
-    logging.getLogger().setLevel(found.log_level.upper())
+    shape(found)
     if state.router.pool is not None:
         state.router.pool.limits = pool_limits(found)
     later = [name for name in changed if name in NEEDS_RESTART]

@@ -158,7 +158,10 @@ CHAT = _object(
         **_optional("chat_template_kwargs", _object(_optional("enable_thinking", boolean))),
         **_optional("logprobs", boolean),
         **_optional("top_logprobs", integer(0, 20)),
-        **_optional("stream_options", _object(_optional("include_usage", boolean))),
+        **_optional(
+            "stream_options",
+            _object({**_optional("include_usage", boolean), **_optional("include_progress", boolean)}),
+        ),
         **_optional("home", _HOME),
         **unsupported("functions", []),
     }

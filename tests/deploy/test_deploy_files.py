@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from picoqwen_core.__main__ import make_parser
+from picoqwen_core.commands import service
 from picoqwen_core.config import SECTIONS, Settings, load_settings
+from picoqwen_core.errors import ConfigError
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 UNIT = (DEPLOY / "pico-qwen.service").read_text()
@@ -78,3 +80,38 @@ def test_systemd_accepts_the_unit_where_there_is_one(tmp_path: Path, arguments) 
         # Without systemd, at least the shape: sections, and lines of key=value.
         lines = [line for line in UNIT.splitlines() if line and not line.startswith("#")]
         assert all(re.fullmatch(r"\[\w+\]|\w+=.*", line) for line in lines)
+
+
+def test_a_model_that_is_ended_for_want_of_memory_does_not_end_the_server() -> None:
+    assert unit_values("OOMPolicy") == ["continue"]
+    assert unit_values("MemoryMax") == ["80%"]
+
+
+def test_the_service_is_installed_below_a_folder_and_keeps_the_settings(tmp_path: Path, capsys) -> None:
+    arguments = ["service", "install", "--root", str(tmp_path), "--python", "/opt/mine/bin/python"]
+    config = tmp_path / "etc/pico-qwen/config.toml"
+    for _ in range(2):
+        service.run(make_parser().parse_args(arguments))
+        assert load_settings(config=config, environment={}).port in (8080, 9000)
+        config.write_text("[server]\nport = 9000\n")
+
+    unit = (tmp_path / "etc/systemd/system/pico-qwen.service").read_text()
+    assert "ExecStart=/opt/mine/bin/python -m picoqwen_core serve" in unit
+    assert config.read_text() == "[server]\nport = 9000\n"
+    assert capsys.readouterr().out.count("wrote") == 3
+
+
+def test_a_dry_run_writes_nothing_and_tells_the_unit(tmp_path: Path, capsys) -> None:
+    arguments = ["service", "install", "--dry-run", "--root", str(tmp_path), "--python", "/bin/true"]
+    service.run(make_parser().parse_args(arguments))
+
+    printed = capsys.readouterr().out
+    assert "ExecStart=/bin/true -m picoqwen_core serve" in printed
+    assert "systemd-analyze" in printed
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("python", ["python3", str(Path("/root", "python")), "/opt/my python"])
+def test_a_python_that_the_service_could_not_run_is_refused(python: str) -> None:
+    with pytest.raises(ConfigError, match="--python is"):
+        service.unit_text(python)

@@ -1,11 +1,15 @@
 """Keys, ids, the log, and errors that no handler makes."""
 
 import asyncio
+import hashlib
+import io
+import json
 import logging
 
 import pytest
 
 from picoqwen_core.messages import ChatDelta
+from picoqwen_core.server.logs import JsonLines
 from tests.server.conftest import END, FakeProvider, asking
 
 
@@ -113,3 +117,28 @@ async def test_a_page_of_another_site_gets_no_permission(serve, http):
 
     async with http.get(f"{url}/api/v1/models", headers={"Origin": "https://evil.example"}) as response:
         assert not any(name.lower().startswith("access-control-") for name in response.headers)
+
+
+async def test_the_log_can_be_objects_that_say_everything_but_what_was_said(serve, http):
+    lines = io.StringIO()
+    handler = logging.StreamHandler(lines)
+    handler.setFormatter(JsonLines())
+    logger = logging.getLogger("picoqwen_core.server.middleware")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        key = "mine:" + hashlib.sha256(b"hush").hexdigest()
+        url = await serve(FakeProvider(ChatDelta("my answer"), END), api_keys=(key,))
+        headers = {"X-Request-Id": "abc", "Authorization": "Bearer hush"}
+        async with http.post(f"{url}/api/v1/chat", json=asking("my question"), headers=headers):
+            pass
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+
+    (line,) = lines.getvalue().splitlines()
+    told = json.loads(line)
+    asked = {name: told[name] for name in ("request_id", "method", "path", "status", "caller", "level")}
+    assert list(asked.values()) == ["abc", "POST", "/api/v1/chat", 200, "mine", "info"]
+    assert told["ms"] >= 0
+    assert not any(word in line for word in ("question", "answer", "hush"))

@@ -310,3 +310,17 @@ def test_without_other_servers_nothing_of_them_is_imported():
     command = [sys.executable, "-c", code]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     assert result.stdout == "set()\n"
+
+
+async def test_metrics_count_failovers_and_money(house, http, stand_in):
+    paid = cloud(stand_in, input_price=100, output_price=100)
+    url = await house(await stopped(), [cloud(stand_in, "500", name="ill"), paid], routing="cloud_first")
+    await ask(http, url)
+    async with http.get(f"{url}/metrics") as response:
+        lines = dict(line.rsplit(" ", 1) for line in (await response.text()).splitlines() if line[0] != "#")
+
+    assert lines["picoqwen_failovers_total"] == "1"
+    assert lines['picoqwen_provider_failures_total{provider="ill",model="ill/500"}'] == "1"
+    assert lines['picoqwen_provider_answers_total{provider="cloud",model="cloud/well"}'] == "1"
+    assert lines['picoqwen_provider_up{provider="cloud",model="cloud/well"}'] == "1"
+    assert float(lines['picoqwen_spent_dollars{period="today"}']) > 0

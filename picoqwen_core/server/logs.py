@@ -1,0 +1,37 @@
+"""How the log is written: as text, or as one JSON object a line; what is logged is said where it happens."""
+
+import json
+import logging
+from datetime import UTC, datetime
+
+from picoqwen_core.config import Settings
+
+_TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+class JsonLines(logging.Formatter):
+    """An object with time (ISO 8601, UTC), level, logger and message; of a request also its own fields.
+
+    Those are request_id, method, path, status, ms and caller, given to the logger as `extra={"access": ...}`.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        fields = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "access", {}),
+        }
+        if record.exc_info:
+            fields["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(fields, ensure_ascii=False, default=str)
+
+
+def shape(settings: Settings) -> None:
+    """Let the log have the level and the form of the settings."""
+    root = logging.getLogger()
+    root.setLevel(settings.log_level.upper())
+    for handler in root.handlers:
+        handler.setFormatter(JsonLines() if settings.log_format == "json" else logging.Formatter(_TEXT))
