@@ -69,12 +69,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "cache_dir",
     ),
     "hybrid": (
-        "upstreams",
-        "routing",
-        "privacy",
-        "budget_per_day",
-        "budget_per_month",
-        "budget_file",
+        *("upstreams", "routing", "privacy", "budget_per_day", "budget_per_month", "budget_file"),
         "health_check_interval",
     ),
     "agents": ("mcp", "mcp_servers"),
