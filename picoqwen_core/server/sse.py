@@ -43,7 +43,9 @@ async def stream(
         response = await _told(request, asked, waiting) if waiting is not None else None
         if response is None:
             ahead = await asked
-            response = await _begun(request, truncated_headers(ahead.truncated if ahead is not None else None))
+            response = await _begun(
+                request, truncated_headers(ahead.truncated if ahead is not None else None)
+            )
         opening = b"".join(_event(chunk) for chunk in first)
         try:
             async with aclosing(_events(request, asked, deltas, chunks)) as events:
