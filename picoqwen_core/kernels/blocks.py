@@ -11,13 +11,14 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
+from picoqwen_core.kernels import whole_scales
 from picoqwen_core.kernels.chunks import CHUNK, GROUP, GROUPS, LANES, every_byte, indices
 from picoqwen_core.kernels.dot import emit_dot4, emit_small_dot4
 from picoqwen_core.kernels.isa import ISA
 from picoqwen_core.kernels.markers import Marker, marked
 from picoqwen_core.kernels.simd import I64, Vector, emit_prefetch, store_at
 from picoqwen_core.kernels.unpack_32 import Bytes, Codebook, FiveBits, ScaledApart, Unpacker32
-from picoqwen_core.kernels.unpack_k import Q4K, Q5K, Q6K
+from picoqwen_core.kernels.unpack_k import Q4K, Q5K, Q6K, UnpackerK
 
 _CACHE_LINE = 64
 UNSIGNED = ISA.unsigned_weights
@@ -120,6 +121,46 @@ def has_halves(builder, block):
 def takes_time(builder, block):
     """Whether unpacking takes longer than reading: all formats but those of whole bytes."""
     return ir.Constant(ir.IntType(1), int(block.size < block.columns))
+
+
+@marked(types.boolean)
+def has_whole_scales(builder, block):
+    """Whether rows are read by kernels.whole_scales."""
+    return ir.Constant(ir.IntType(1), int(_has_whole_scales(block)))
+
+
+def _has_whole_scales(block):
+    return whole_scales.USED and isinstance(block.unpacker, UnpackerK)
+
+
+def _products_of(k):
+    @marked(_DWORDS, types.int64, types.int64)
+    def products(builder, block, at, quants):
+        """Step k of the super-block at an address by int8 at another, times its groups' whole scales."""
+        if not _has_whole_scales(block):
+            return ir.Constant(_DWORDS.llvm, [0] * LANES)
+        return whole_scales.products(builder, block.unpacker, k, at, quants)
+
+    return products
+
+
+whole_products = tuple(_products_of(k) for k in range(whole_scales.STEPS))
+
+
+@marked(_FLOATS, types.int64)
+def super_scale(builder, block, at):
+    """What the products of a super-block are multiplied by."""
+    if not _has_whole_scales(block):
+        return ir.Constant(_FLOATS.llvm, [0.0] * LANES)
+    return whole_scales.super_scale(builder, block.unpacker, at)
+
+
+@marked(_FLOATS, types.int64)
+def minima(builder, block, at):
+    """What is added to the values of the groups of a super-block, one lane for each."""
+    if not _has_whole_scales(block):
+        return ir.Constant(_FLOATS.llvm, [0.0] * LANES)
+    return whole_scales.minima(builder, block.unpacker, at)
 
 
 @marked(types.boolean)

@@ -12,6 +12,7 @@ from picoqwen_core.kernels.blocks import (
     dot,
     has_halves,
     has_offsets,
+    has_whole_scales,
     high,
     low,
     offset,
@@ -25,6 +26,7 @@ from picoqwen_core.kernels.blocks import (
 )
 from picoqwen_core.kernels.chunks import CHUNK, GROUP, GROUPS, LANES, STEP
 from picoqwen_core.kernels.compiled import kernel
+from picoqwen_core.kernels.gemv_k import AHEAD, gemv_rows_k
 from picoqwen_core.kernels.quantize import row_of
 from picoqwen_core.kernels.simd import store_scalar, vector_ops
 
@@ -32,9 +34,6 @@ _V, _FEW = vector_ops(LANES), vector_ops(GROUPS)
 _load_few, _fma_few, _hsum_few, _zero_few = _FEW.load_f32, _FEW.fma, _FEW.hsum, _FEW.zero_f32
 _load_i8, _load_f32, _zero_i32, _splat_f32 = _V.load_i8, _V.load_f32, _V.zero_i32, _V.splat_f32
 _to_f32, _fma, _hsum, _mul, _zero = _V.to_f32, _V.fma, _V.hsum, _V.mul, _V.zero_f32
-# How far ahead weights are asked for: hardware prefetchers stop at the end of a 4096-byte page. Two pages
-# gave 38 GB/s where one gave 31 and three 33.
-AHEAD = 8192
 
 
 @kernel
@@ -140,6 +139,9 @@ def gemv_rows(kind, weights, scales, cols, first, last, tokens, a, out, stride):
     kind: marker of kernels.blocks; addresses: weights and scales of row 0, a: Activations, out: of float32
     with `stride` bytes between tokens.
     """
+    if has_whole_scales(kind):
+        gemv_rows_k(kind, weights, cols, first, last, tokens, a, out, stride)
+        return
     size, groups = row_size(kind, cols), cols // GROUP
     if tokens == 1 and takes_time(kind):
         for r in range(first, last - 1, 2):

@@ -60,7 +60,7 @@ class Q4K(UnpackerK):
     def scale(self, builder, at, k, scales, part):
         """What the bytes of each group are multiplied by."""
         first = self.first_group(builder, k)
-        whole = small_integers(builder, _picked(builder, _six_bits(builder, at)[0], first), False, at)
+        whole = small_integers(builder, _picked(builder, six_bits(builder, at)[0], first), False, at)
         if self.high_as_they_are:
             whole = builder.fmul(whole, ir.Constant(whole.type, [1.0, 1 / 16] * (GROUPS // 2)))
         return spread(builder, whole)
@@ -69,7 +69,7 @@ class Q4K(UnpackerK):
         """What is added to each value, one number for a group."""
         first = self.first_group(builder, k)
         factor = plus(builder, at, self.minimum)
-        whole = small_integers(builder, _picked(builder, _six_bits(builder, at)[1], first), False, factor)
+        whole = small_integers(builder, _picked(builder, six_bits(builder, at)[1], first), False, factor)
         return builder.fneg(whole)
 
     def _nibbles(self, builder, at, k, part):
@@ -146,7 +146,7 @@ class Q6K(UnpackerK):
         return builder.or_(low, builder.and_(pairs, every_byte(0x30)))
 
 
-def _six_bits(builder, at):
+def six_bits(builder, at):
     """The 8 scales and the 8 minima of Q4_K and Q5_K, one in each byte of an i64."""
     words = [load_at(builder, plus(builder, at, 4 + 4 * i), I32) for i in range(3)]
     upper = ir.Constant(I32, 0x03030303)
