@@ -31,7 +31,7 @@ from picoqwen_core.engine.protocol import (
 from picoqwen_core.errors import EngineError, PicoQwenError
 from picoqwen_core.folders import cache_folder
 from picoqwen_core.machine.limits import read_memory
-from picoqwen_core.memory import settle
+from picoqwen_core.memory import forget_code, settle
 from picoqwen_core.messages import (
     ChatRequest,
     DetokenizeRequest,
@@ -252,6 +252,8 @@ def _load(options: argparse.Namespace, report: Callable[[int, int], None]) -> "L
     with reporting(report):
         model = LoadedModel.load(options.model, options.id, wishes)
     settle()
+    # Kernels are compiled or loaded by now.
+    forget_code("libllvmlite")
     return model
 
 
