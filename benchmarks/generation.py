@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import Any
 
-from benchmarks import constraints, primed
+from benchmarks import constraints, primed, shared
 
 SCHEMAS = 5000
 
@@ -17,7 +17,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--no-peer", action="store_true", help="without llama-server, so without its ratio")
     arguments = parser.parse_args(argv)
     figures: dict[str, Any] = {**constraints.cost(), **constraints.random_schemas(arguments.schemas)}
-    figures |= primed.figures(peer=not arguments.no_peer)
+    figures |= shared.figures() | primed.figures(peer=not arguments.no_peer)
     print()
     for name, value in figures.items():
         print(f"{name:32} {value:>10}")

@@ -75,7 +75,7 @@ def figures(*, peer: bool = True) -> dict[str, Any]:
         # With the compiled kernels that there are, but without what was read before.
         ignored = shutil.ignore_patterns("prefixes", "*.gguf")
         shutil.copytree(cache_folder(), folder, dirs_exist_ok=True, ignore=ignored)
-        with _ours(path, folder) as url:
+        with served(path, folder) as url:
             start = time.perf_counter()
             primed = _post(f"{url}/api/v1/prime", _body(None))
             priming = time.perf_counter() - start
@@ -83,7 +83,7 @@ def figures(*, peer: bool = True) -> dict[str, Any]:
                 _post(f"{theirs}/completion", _peer_body(theirs, "Hello.", 0) | {"n_predict": 1})
             before, others = _turns(url, theirs)
             _until_saved(Path(folder))
-        with _ours(path, folder) as url:
+        with served(path, folder) as url:
             after, _ = _turns(url, None)
     ours = statistics.median(seconds for seconds, _, _ in before)
     found: dict[str, Any] = {
@@ -225,7 +225,8 @@ def _post(url: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def _ours(path: Path, folder: str) -> Iterator[str]:
+def served(path: Path, folder: str) -> Iterator[str]:
+    """The URL of a server of ours with this model, which keeps its caches in the folder."""
     port = _free_port()
     environment = os.environ | {"PICOQWEN_CACHE_DIR": folder, "PICOQWEN_BUILT_IN": "false"}
     command = [sys.executable, "-m", "picoqwen_core", "serve", "--port", str(port), "--model", str(path)]

@@ -185,3 +185,22 @@ def test_leaving_one_answer_ends_only_that_one(model):
     one.close()
     assert list(two) == [24, 26, 28]
     assert engine.scheduler.tasks == []
+
+
+def test_no_running_answer_waits_for_more_than_two_pieces_of_the_prompts_of_others(model):
+    """Counted in passes: four places, long prompts of any urgency, and a request that primes."""
+    engine = make(model, context_length=120, prefill_chunk=4, sequences=4)
+    first, running = begin(engine, [0, 5], 60)
+    urgencies = {7: Priority.VOICE, 8: Priority.CHAT, 9: Priority.VOICE, 11: Priority.BACKGROUND}
+    tasks = [_submitted(engine, [number, *range(40)], each) for number, each in urgencies.items()]
+    start = len(model.passes)
+    answer = [first, *running]
+    assert answer == list(range(6, 50)) + list(range(16))
+    # Each pass for the answer holds one token of it; whatever stands between two of them made it wait.
+    waits, since = [], 0
+    for each in model.passes[start:]:
+        mine = any(len(ids) == 1 and ids[0] in answer for ids in each)
+        waits, since = ([*waits, since], 0) if mine else (waits, since + 1)
+    assert max(waits) <= 2
+    while any(task.reason is None for task in tasks):
+        engine.step()
