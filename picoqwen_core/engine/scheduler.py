@@ -106,7 +106,8 @@ class Scheduler:
         most = max(0, len(task.ids) - again)
         match = self.cache.match(task.ids, most=most, exact_only=task.exact)
         task.held.adopt(match.blocks, match.length)
-        task.counts.cached_tokens = match.length
+        # What was forced before the prompt was read is known too, but is no part of it.
+        task.counts.cached_tokens = min(match.length, task.prompt_tokens)
         self._shared[task], self._exact[task] = match.shared, match.exact
         self._active.append(task)
         return None

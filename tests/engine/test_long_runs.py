@@ -4,7 +4,7 @@ import pytest
 
 from picoqwen_core.engine.engine import Engine
 from picoqwen_core.engine.speculation import PromptLookup
-from picoqwen_core.engine.tasks import LONG_RUN, Priority
+from picoqwen_core.engine.tasks import LONG_RUN, Counts, Priority
 from picoqwen_core.loaders.gguf import open_gguf
 from picoqwen_core.messages import SamplingParams
 from picoqwen_core.model.qwen3 import Qwen3
@@ -59,6 +59,23 @@ def test_a_long_run_is_one_pass_with_the_token_before_it():
     # The answer goes on from the last forced token.
     assert ids[3 + len(RUN)] == RUN[-1] + 1
     assert [8, *RUN] in model.reads
+
+
+def test_of_the_same_prompt_no_more_is_told_to_be_known_than_it_has():
+    model = CountingModel()
+    engine = Engine(model, context_length=90, guesser=None)
+    for _ in range(2):
+        counts = Counts()
+        list(
+            engine.generate(
+                *([0, 5], GREEDY),
+                max_tokens=24,
+                stop_ids=frozenset(),
+                constraint=Forcing({0: RUN}),
+                counts=counts,
+            )
+        )
+    assert counts.cached_tokens == 2
 
 
 def test_a_short_run_is_read_beside_the_answers_of_others():
