@@ -14,6 +14,7 @@ from picoqwen_core.commands import (
     cpu,
     doctor,
     export,
+    flow,
     generate,
     inference,
     key,
@@ -29,6 +30,7 @@ from picoqwen_core.errors import PicoQwenError
 _COMMANDS: dict[str, ModuleType] = {
     "serve": serve,
     "chat": chat,
+    "flow": flow,
     "models": models,
     "status": status,
     "config": config,

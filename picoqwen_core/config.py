@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from picoqwen_core.config_sections import SECTIONS
 from picoqwen_core.config_values import KEYS, NUMBER, PATH, SECONDS, TEXT, TEXTS, TRUTH, WHOLE_NUMBER, Kind
 from picoqwen_core.errors import ConfigError
 from picoqwen_core.installed import find_models
@@ -23,40 +24,10 @@ BUILT_IN_MODEL = Path(__file__).parent / "home" / "models" / "pico-home.gguf"
 # How to run on a processor (strategy.PROFILES), and how the KV cache is kept (model.kv_cache.KIND_BITS).
 CPU_TARGETS = ("auto", "intel_n100", "raspberry_pi_4", "raspberry_pi_5", "generic")
 KV_CACHES = ("auto", "int8", "f16", "f32")
-LOG_LEVELS = ("debug", "info", "warning", "error")
+SEARCH_ENGINES = ("duckduckgo", "searxng")
+AGENT_TOOLS = ("web_search", "read_page", "calculator", "date_time", "convert_units", "notes")
 LOG_FORMATS = ("text", "json")
-# Where each setting stands in a TOML file.
-SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "server": (
-        "host",
-        "port",
-        "api_key",
-        "api_keys",
-        "api_key_file",
-        "ingress_address",
-        "allowed_origins",
-        "max_connections",
-        "rate_limit",
-        "first_token_timeout",
-        "idle_timeout",
-        "max_body_bytes",
-        "log_level",
-        "log_format",
-    ),
-    "models": (
-        *("model", "models_dir", "built_in", "max_loaded_models", "default_quantization", "keep_alive"),
-        *("pinned_models", "hub_url", "hub_token"),
-    ),
-    "resources": (
-        *("threads", "cpu_target", "nice", "max_context_length", "kv_cache", "parallel_requests"),
-        *("cache_memory_mb", "cache_file_mb", "speculation", "draft_model", "max_memory_mb", "cache_dir"),
-    ),
-    "hybrid": (
-        *("upstreams", "routing", "privacy", "budget_per_day", "budget_per_month", "budget_file"),
-        "health_check_interval",
-    ),
-    "agents": ("mcp", "mcp_servers"),
-}
+LOG_LEVELS = ("debug", "info", "warning", "error")
 # Other names that a file may use for the same settings.
 _OTHER_NAMES = {"request_timeout": "idle_timeout", "directory": "models_dir"}
 _ENVIRONMENT_PREFIX = "PICOQWEN_"
@@ -140,6 +111,17 @@ class Settings:
     # Whether MCP clients find this server's tools at /mcp; other MCP servers, whose tools are taken in.
     mcp: bool = False
     mcp_servers: tuple[McpServer, ...] = ()
+    # Whether agents and flows can be asked for, and the tools that they may use.
+    agents: bool = False
+    agent_tools: tuple[str, ...] = AGENT_TOOLS
+    web_search_engine: str = "duckduckgo"
+    searxng_url: str | None = None
+    # HOST:PORT of one's own network that pages may be read from all the same.
+    allowed_hosts: tuple[str, ...] = ()
+    # Where notes and runs are kept, and flows read from; None takes the user's data folder and `flows` in
+    # that.
+    agents_dir: Path | None = None
+    flows_dir: Path | None = None
 
     def __post_init__(self) -> None:
         _require(0 <= self.port < 1 << 16, "port", self.port, "0 to 65535")
@@ -170,6 +152,10 @@ class Settings:
         _require(1 <= interval < math.inf, "health_check_interval", interval, "1 second or more")
         _require(self.routing in STRATEGIES, "routing", self.routing, ", ".join(STRATEGIES))
         _require(self.privacy in PRIVACY, "privacy", self.privacy, ", ".join(PRIVACY))
+        engine = self.web_search_engine
+        _require(engine in SEARCH_ENGINES, "web_search_engine", engine, ", ".join(SEARCH_ENGINES))
+        for tool in self.agent_tools:
+            _require(tool in AGENT_TOOLS, "agent_tools", tool, ", ".join(AGENT_TOOLS))
         _require(self.max_body_bytes >= 1024, "max_body_bytes", self.max_body_bytes, "1024 or more")
         _require(self.log_level in LOG_LEVELS, "log_level", self.log_level, ", ".join(LOG_LEVELS))
         _require(self.log_format in LOG_FORMATS, "log_format", self.log_format, ", ".join(LOG_FORMATS))
@@ -240,6 +226,11 @@ def budget_file(settings: Settings, environment: Mapping[str, str] = os.environ)
 def chat_history(environment: Mapping[str, str] = os.environ) -> Path:
     """Where `picoqwen chat` keeps the lines that were typed."""
     return _data_folder(environment) / "chat_history"
+
+
+def agents_folder(settings: Settings, environment: Mapping[str, str] = os.environ) -> Path:
+    """Where agents keep notes and runs."""
+    return settings.agents_dir or _data_folder(environment) / "agents"
 
 
 def watchdog_address(environment: Mapping[str, str] = os.environ) -> tuple[str | None, float | None]:
@@ -368,6 +359,11 @@ _KINDS: dict[str, Kind] = {
     "health_check_interval": SECONDS,
     "mcp": TRUTH,
     "mcp_servers": Kind(parse_mcp_servers, "a list of objects, or that as JSON"),
+    "agents": TRUTH,
+    "agent_tools": TEXTS,
+    "allowed_hosts": TEXTS,
+    "agents_dir": PATH,
+    "flows_dir": PATH,
 }
 
 

@@ -22,6 +22,7 @@ PicoQwenError
 │   │   └── ProviderTimeout  it gave no sign of life; whether it worked, and will be paid for it, is not known
 │   └── ProviderRefused      it does not accept the key, the model or the request
 ├── NobodyAnswered           everybody who might have answered was asked, and failed
+├── LimitReached             a run of an agent has used up its steps, tokens, seconds or money
 ├── ToolError                a tool could not do what it was called for
 ├── BudgetExceeded           the answer would cost more than may be spent
 ├── ForbiddenError           what was asked for is not allowed here
@@ -187,6 +188,18 @@ class NobodyAnswered(PicoQwenError):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "nobody_answered"
+
+
+class LimitReached(PicoQwenError):
+    """A run of an agent has used up one of its limits, which `limit` names."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "limit_reached"
+
+    def __init__(self, limit: str, allowed: float) -> None:
+        """limit: steps, tokens, seconds, cost or nodes."""
+        super().__init__(f"the limit of {allowed:g} {'dollars' if limit == 'cost' else limit} is reached")
+        self.limit = limit
 
 
 class ToolError(PicoQwenError):

@@ -247,6 +247,8 @@ class ChatDelta:
     mean_logprob: float | None = None
     # Why the built-in model leaves the request to a larger one; comes before anything that is said.
     escalation: str = ""
+    # What an agent of the server does meanwhile.
+    event: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,19 @@ class Server:
         """
         body: dict[str, Any] = {"messages": list(messages), "model": model, "stream": True}
         body["stream_options"] = {"include_progress": True}
-        with self._open("/api/v1/chat", body) as response:
+        for event, data in self._stream("/api/v1/chat", body):
+            if event == "progress":
+                yield {"loading": data["waited_s"]}
+            else:
+                yield from (choice["delta"] for choice in data["choices"])
+
+    def events(self, path: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """The events of a run. Raises RequestError with what the server says."""
+        for _, data in self._stream(path, body):
+            yield data
+
+    def _stream(self, path: str, body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+        with self._open(path, body) as response:
             event = "message"
             for raw in response:
                 field, _, value = raw.decode().strip().partition(":")
@@ -57,11 +69,9 @@ class Server:
                     event = value
                 elif field == "data" and event == "error":
                     raise RequestError(json.loads(value)["error"]["message"])
-                elif field == "data" and event == "progress":
-                    yield {"loading": json.loads(value)["waited_s"]}
-                    event = "message"
                 elif field == "data" and value != "[DONE]":
-                    yield from (choice["delta"] for choice in json.loads(value)["choices"])
+                    yield event, json.loads(value)
+                    event = "message"
 
     @contextmanager
     def _open(self, path: str, body: dict[str, Any] | None = None) -> Iterator[HTTPResponse]:

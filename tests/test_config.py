@@ -102,6 +102,13 @@ def test_every_setting_can_stand_in_a_file_and_in_the_environment(tmp_path: Path
         "budget_file": "b.db",
         "health_check_interval": 30,
         "mcp": True,
+        "agents": True,
+        "agent_tools": ["calculator", "notes"],
+        "web_search_engine": "searxng",
+        "searxng_url": "http://127.0.0.1:9",
+        "allowed_hosts": ["wiki.lan:80"],
+        "agents_dir": "a",
+        "flows_dir": "f",
     }
     upstream = {"name": "shed", "base_url": "http://shed:8000/v1", "model": "m", "trusted": True}
     as_toml = ", ".join(f"{key} = {json.dumps(value)}" for key, value in upstream.items())

@@ -62,6 +62,10 @@ class Trust:
             self.planned.add(_key(name, arguments))
         return not self.tainted
 
+    def fix(self, name: str, arguments: Mapping[str, Any]) -> None:
+        """Fix a call that only its author and the user have written, at any time."""
+        self.planned.add(_key(name, arguments))
+
     def read(self, name: str, annotations: Annotations, result: ToolResult) -> None:
         """A tool's result is read. Only a search's list of addresses can be opened, never one in a text."""
         if annotations.sends == "words" and not result.error:

@@ -9,7 +9,7 @@ from aiohttp import web
 from picoqwen_core.config import Settings, Source, models_folder
 from picoqwen_core.hub.downloads import Downloads
 from picoqwen_core.router import Router
-from picoqwen_core.server import access, mcp, middleware
+from picoqwen_core.server import access, agents, mcp, middleware
 from picoqwen_core.server.local_models import make_pool
 from picoqwen_core.server.other_servers import make_hybrid
 from picoqwen_core.server.routes import ROUTES
@@ -34,9 +34,11 @@ def make_app(state: State) -> web.Application:
     app.on_response_prepare.append(access.allow_origin)
     app.cleanup_ctx.append(_sweeping)
     app.cleanup_ctx.append(_engines)
+    app.cleanup_ctx.append(agents.agents)
     app.cleanup_ctx.append(mcp.clients)
     app.cleanup_ctx.append(mcp.endpoint)
     # Before the open connections are waited for: answers in flight then end at once, with an error event.
+    app.on_shutdown.append(agents.stop_runs)
     app.on_shutdown.append(mcp.stop_endpoint)
     app.on_shutdown.append(_stop_engines)
     return app

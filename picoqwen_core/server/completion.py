@@ -37,6 +37,8 @@ class ChunkWriter:
             # One call a chunk: some clients read only the first of a chunk's calls.
             made.append(self._choice({"tool_calls": [{"index": self._calls, **_tool_call(delta)}]}))
             self._calls += 1
+        if delta.event is not None:
+            made.append({**self._choice({}), "agent": dict(delta.event)})
         if delta.finish_reason is not None:
             made.append({**self._choice({}, delta.finish_reason), **served_json(delta)})
         if delta.usage is not None and self._include_usage:
@@ -62,6 +64,7 @@ async def collected(deltas: AsyncGenerator[ChatDelta], model: str) -> dict[str, 
     calls: list[dict[str, Any]] = []
     served: dict[str, Any] = {}
     weighed: tuple[TokenLogprob, ...] = ()
+    events: list[dict[str, Any]] = []
     async with aclosing(deltas):
         async for delta in deltas:
             content += delta.content
@@ -69,6 +72,8 @@ async def collected(deltas: AsyncGenerator[ChatDelta], model: str) -> dict[str, 
             reason = delta.finish_reason or reason
             usage = delta.usage or usage
             served = served_json(delta) or served
+            if delta.event is not None:
+                events.append(dict(delta.event))
             if delta.tool_call is not None:
                 calls.append(_tool_call(delta))
             weighed += delta.logprobs
@@ -84,6 +89,7 @@ async def collected(deltas: AsyncGenerator[ChatDelta], model: str) -> dict[str, 
         ],
         "usage": usage_json(usage),
         **served,
+        **({"agent": {"events": events}} if events else {}),
     }
 
 

@@ -12,6 +12,7 @@ from aiohttp import web
 from picoqwen_core import __version__
 from picoqwen_core.server.downloads import DOWNLOAD
 from picoqwen_core.server.fields import JSON_SCHEMAS, NULLABLE
+from picoqwen_core.server.flows import RESUME, RUN
 from picoqwen_core.server.models import LOAD
 from picoqwen_core.server.ollama import NAMED
 from picoqwen_core.server.page import ROUTES as PAGE_ROUTES
@@ -29,6 +30,8 @@ BODIES: dict[str, Any] = {
     "/api/v1/detokenize": DETOKENIZE,
     "/api/v1/models/{id}/load": LOAD,
     "/api/v1/downloads": DOWNLOAD,
+    "/api/v1/flows/{id}/runs": RUN,
+    "/api/v1/flows/runs/{id}/resume": RESUME,
     "/api/show": NAMED,
     "/api/pull": NAMED,
     "/api/delete": NAMED,

@@ -143,6 +143,17 @@ _COMMON: dict[Any, Any] = {
     **unsupported("n", 1),
     **unsupported("logit_bias", {}),
 }
+
+
+def _server_tools(value: Any) -> Any:
+    names = value if isinstance(value, list) else []
+    if not isinstance(value, bool | list) or not all(isinstance(name, str) for name in names):
+        raise vol.Invalid("must be true, false, or a list of names of tools")
+    return value
+
+
+described(_server_tools, type=["boolean", "array"])
+_CONFIRM = _object({vol.Required("id"): string, vol.Required("approve"): boolean})
 CHAT = _object(
     {
         **_COMMON,
@@ -164,6 +175,8 @@ CHAT = _object(
         ),
         **_optional("home", _HOME),
         **unsupported("functions", []),
+        **_optional("server_tools", _server_tools),
+        **_optional("confirm", _CONFIRM),
     }
 )
 GENERATE = _object({**_COMMON, vol.Required("prompt"): string, **unsupported("logprobs", False)})
@@ -235,6 +248,12 @@ def chat_request(body: dict[str, Any]) -> ChatRequest:
         thinking_budget=data["thinking_budget"],
         logprobs=_logprobs(data),
     )
+
+
+def agent_fields(body: dict[str, Any]) -> tuple[bool | list[str] | None, dict[str, Any] | None]:
+    """`server_tools`, None where they are not asked for, and `confirm` of a body that was checked."""
+    tools, confirm = body.get("server_tools"), body.get("confirm")
+    return (None if tools is False and confirm is None else tools), confirm
 
 
 def generate_request(body: dict[str, Any]) -> GenerateRequest:

@@ -66,6 +66,10 @@ async def away(request: web.Request) -> web.StreamResponse:
     raise web.HTTPFound(request.query["to"])
 
 
+async def round_and_round(request: web.Request) -> web.StreamResponse:
+    return web.Response(status=302, headers={"Location": "/round"})
+
+
 @pytest.fixture
 async def site() -> AsyncIterator[TestServer]:
     app = web.Application()
@@ -109,7 +113,7 @@ async def test_redirects_come_to_an_end(site: TestServer) -> None:
     url = f"http://public.test:{site.port}/away?to=/away%3Fto=/page"
     assert (await fetch_page(url, box_for(site))).url.endswith("/page")
     app = web.Application()
-    app.router.add_get("/round", lambda request: web.Response(status=302, headers={"Location": "/round"}))
+    app.router.add_get("/round", round_and_round)
     async with TestServer(app) as server:
         with pytest.raises(ToolError, match="more than 5 times"):
             await fetch_page(f"http://public.test:{server.port}/round", box_for(server))
