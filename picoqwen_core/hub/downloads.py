@@ -139,7 +139,7 @@ class Downloads:
         except OSError as err:
             job.error = (
                 DiskFull(f"the disk is full: {err}")
-                if err.errno in (errno.ENOSPC, errno.EDQUOT)
+                if err.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
                 else DownloadError(f"{self._folder} cannot be written: {err}")
             )
             self._set(job, "failed")

@@ -124,7 +124,7 @@ def _is_right(file: RemoteFile, digest: Any) -> bool:
 
 
 def _raise_if_full(error: Exception, file: RemoteFile) -> None:
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         raise DiskFull(f"the disk is full: {file.path} needs {file.size} bytes") from error
 
 

@@ -18,7 +18,7 @@ class TokenBuckets:
         """Take one token; 0.0 where there was one, else the seconds until there is."""
         now = self._clock()
         tokens, then = self._buckets.pop(caller, (float(per_minute), now))
-        tokens = min(float(per_minute), tokens + (now - then) * per_minute / 60)
+        tokens = min(float(per_minute), tokens + max(0.0, now - then) * per_minute / 60)
         granted = tokens >= 1
         self._buckets[caller] = (tokens - 1 if granted else tokens, now)
         if len(self._buckets) > _MOST_CALLERS:

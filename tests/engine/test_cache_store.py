@@ -7,6 +7,7 @@ import pytest
 
 from picoqwen_core.engine.cache_store import CacheStore, Saver, most_recent
 from picoqwen_core.engine.prefix_cache import PrefixCache
+from tests.limits import no_file_larger_than
 
 BLOCK, BYTES = 4, 64
 
@@ -123,6 +124,17 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_behind(tmp_path, c
     next(iter(cache.nodes())).block = Broken()
     save(store, cache)
     assert "no space left" in caplog.text
+    assert [path.name for path in store.path.parent.iterdir()] == ["model.kv"]
+    assert restored(store).match([1, 2, 3, 4], most=4).length == 4
+
+
+def test_a_disk_that_fills_up_while_prefixes_are_saved_keeps_the_old_file(tmp_path, caplog):
+    store = store_in(tmp_path)
+    save(store, filled([1, 2, 3, 4]))
+    with no_file_larger_than(store.path.stat().st_size // 2):
+        save(store, filled([5, 6, 7, 8]))
+
+    assert "cannot be written" in caplog.text
     assert [path.name for path in store.path.parent.iterdir()] == ["model.kv"]
     assert restored(store).match([1, 2, 3, 4], most=4).length == 4
 

@@ -68,6 +68,37 @@ async def test_a_worker_that_hangs_is_killed_and_comes_back(tiny_model):
         assert (await collect(client.chat(HELLO)))[1].finish_reason == "length"
 
 
+async def test_a_worker_without_memory_fails_the_answer_and_answers_again(tiny_model):
+    long = GenerateRequest("on and on " * 500, sampling=GREEDY, max_tokens=500)
+    async with started(tiny_model, restart_delays=(0.05,)) as client:
+        worker = psutil.Process(client.worker_pid)
+        # No page more than it has by now: whatever it asks for next, the kernel refuses.
+        worker.rlimit(psutil.RLIMIT_AS, (worker.memory_info().vms, psutil.RLIM_INFINITY))
+        with pytest.raises(EngineError):
+            await asyncio.wait_for(collect(client.generate(long)), 30)
+        if psutil.pid_exists(worker.pid):
+            worker.rlimit(psutil.RLIMIT_AS, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
+        await until(lambda: client.state == "ready")
+        assert (await collect(client.chat(HELLO)))[1].finish_reason == "length"
+
+
+async def test_a_model_that_is_swapped_for_a_damaged_one_is_told_and_mended(tiny_model, tmp_path):
+    path = tmp_path / "model.gguf"
+    path.write_bytes(tiny_model.read_bytes())
+    async with started(path, restart_delays=(0.05,)) as client:
+        (tmp_path / "bad").write_bytes(b"GGUF and no more")
+        (tmp_path / "bad").rename(path)
+        # What is loaded goes on with the file that it has open.
+        assert (await collect(client.chat(HELLO)))[1].finish_reason == "length"
+
+        os.kill(client.worker_pid, signal.SIGKILL)
+        await until(lambda: client.state == "failed")
+        assert "model.gguf" in client.error
+        path.write_bytes(tiny_model.read_bytes())
+        await until(lambda: client.state == "ready")
+        assert (await collect(client.chat(HELLO)))[1].finish_reason == "length"
+
+
 async def test_a_long_computation_is_no_silence(tiny_model):
     async with started(tiny_model) as client:
         client.hung_seconds = 20.0

@@ -12,6 +12,7 @@ from picoqwen_core.hub import downloads as downloads_module
 from picoqwen_core.hub import transfer
 from picoqwen_core.hub.downloads import Download, Downloads
 from tests.hub.stand_in import StandIn
+from tests.limits import no_file_larger_than
 
 REPOSITORY = "Qwen/Tiny-GGUF"
 DATA = bytes(range(256)) * 12_000
@@ -142,6 +143,14 @@ async def test_a_disk_that_fills_up_is_told_and_given_back(fetched, tmp_path, mo
 
     monkeypatch.setattr(transfer, "_write", write)
     job = await fetched()
+
+    assert (job.state, job.error.code) == ("failed", "disk_full")
+    assert not list((tmp_path / ".downloads").iterdir())
+
+
+async def test_a_write_that_really_fails_in_the_middle_is_told_and_given_back(fetched, tmp_path):
+    with no_file_larger_than(100):
+        job = await fetched()
 
     assert (job.state, job.error.code) == ("failed", "disk_full")
     assert not list((tmp_path / ".downloads").iterdir())

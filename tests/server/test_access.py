@@ -47,6 +47,18 @@ async def test_a_key_has_a_rate_of_its_own(serve, http):
         assert response.headers["Retry-After"]
 
 
+@pytest.mark.parametrize("jump", [-86_400.0, 86_400.0 * 365])
+def test_a_clock_that_jumps_neither_locks_out_nor_lets_more_in(jump):
+    now = [1_000_000.0]
+    buckets = TokenBuckets(lambda: now[0])
+    assert [buckets.wait("me", 2) == 0 for _ in range(3)] == [True, True, False]
+    now[0] += jump
+    allowed = [buckets.wait("me", 2) == 0 for _ in range(3)]
+    assert allowed == ([False] * 3 if jump < 0 else [True, True, False])
+    now[0] += 60
+    assert buckets.wait("me", 2) == 0
+
+
 def test_a_bucket_fills_with_time():
     now = [0.0]
     buckets = TokenBuckets(lambda: now[0])
