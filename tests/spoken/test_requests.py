@@ -29,6 +29,11 @@ def test_every_request_speaks_of_entities_of_its_home(home: SpokenHome) -> None:
         assert meant <= known, request
 
 
+def test_there_are_four_hundred_requests_over_six_homes() -> None:
+    assert sum(len(home.requests) for home in HOMES) >= 400
+    assert len(HOMES) >= 6
+
+
 def test_a_sentence_is_said_once_in_a_home() -> None:
     said = Counter((home.name, str(request)) for home in HOMES for request in home.requests)
     assert [what for what, times in said.items() if times > 1] == []
