@@ -15,6 +15,8 @@ from picoqwen_core.memory import settle
 from picoqwen_core.providers.provider import Provider
 from picoqwen_core.server.app import make_server
 from picoqwen_core.server.connections import Connections, Site
+from picoqwen_core.server.log_tail import LogTail
+from picoqwen_core.server.logs import shape
 from picoqwen_core.server.notify import notify, reloading, watchdog
 from picoqwen_core.server.reload import read_again, take
 from picoqwen_core.server.state import STATE, State
@@ -33,6 +35,10 @@ async def serve(settings: Settings, source: Source | None = None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     app = make_server(settings, source)
+    tail = LogTail()
+    logging.getLogger().addHandler(tail)
+    shape(settings)
+    app[STATE].log = tail.lines
     again = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, again.set)
     async with listening(app, settings) as url:

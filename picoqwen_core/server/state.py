@@ -1,6 +1,7 @@
 """What the handlers share, kept in the aiohttp application."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,8 @@ class State:
     events: Watchers = field(default_factory=Watchers)
     buckets: TokenBuckets = field(default_factory=TokenBuckets)
     connections: Connections = field(init=False)
+    # The newest lines of the log (log_tail.py).
+    log: Sequence[str] = ()
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:

@@ -1,24 +1,27 @@
 // The page: which view is shown, the keyboard, the connection to the server, and the service worker.
 
 import { call } from "./api.js";
-import { edit, isAnswering, newChat, renderHistory, retry, showHistory, showModelChoices, startChat, stop } from "./chat.js";
-import { announce, button, byId } from "./dom.js";
+import { edit, isAnswering, newChat, offerRouting, renderHistory, retry, showHistory, showModelChoices, startChat, stop } from "./chat.js";
+import { readModels } from "./choice.js";
+import { announce, button, byId, element } from "./dom.js";
 import { loadTexts, t } from "./i18n.js";
-import { hideModels, readModels, showModels } from "./models.js";
+import { errorText } from "./message.js";
 import { applyTheme, askForKey, showSettings, showShortcuts } from "./settings.js";
-import { hideStatus, showStatus } from "./status.js";
 import { isLite } from "./store.js";
 
 const NOTHING = () => {};
+// Fetched when they are first looked at: the chat alone is a third less to load.
 const VIEWS = {
   chat: { show: NOTHING, hide: NOTHING },
-  models: { show: showModels, hide: hideModels },
-  status: { show: showStatus, hide: hideStatus },
+  models: later(async () => { const view = await import("./models.js"); return [view.showModels, view.hideModels]; }),
+  status: later(async () => { const view = await import("./status.js"); return [view.showStatus, view.hideStatus]; }),
+  agents: later(async () => [(await import("./agents.js")).showAgents, NOTHING]),
 };
 const POLL_MS = 20_000;
 const POLL_BROKEN_MS = 3000;
 let bannerState = "ok";
 let areModelsKnown = false;
+let compiled = null;
 
 const KEYS = {
   "/": () => focusMessage(),
@@ -31,10 +34,28 @@ const KEYS = {
   1: () => { location.hash = "#chat"; },
   2: () => { location.hash = "#models"; },
   3: () => { location.hash = "#status"; },
+  4: () => { location.hash = "#agents"; },
 };
 
+/** A view whose code comes when it is shown. */
+function later(load) {
+  let hide = NOTHING;
+  return {
+    hide: () => hide(),
+    async show() {
+      const [show, hides] = await load();
+      hide = hides;
+      // Another view may have been chosen while this one was on its way.
+      if (currentView() === this) await show();
+    },
+  };
+}
+
+const wantedView = () => (location.hash.slice(1) in VIEWS ? location.hash.slice(1) : "chat");
+const currentView = () => VIEWS[wantedView()];
+
 function showView(hasMoved = true) {
-  const wanted = location.hash.slice(1) in VIEWS ? location.hash.slice(1) : "chat";
+  const wanted = wantedView();
   for (const [name, view] of Object.entries(VIEWS)) {
     byId(`view-${name}`).hidden = name !== wanted;
     const link = document.querySelector(`nav a[href="#${name}"]`);
@@ -46,7 +67,7 @@ function showView(hasMoved = true) {
   }
   document.title = wanted === "chat" ? "Pico-Qwen" : `${t(wanted)} – Pico-Qwen`;
   if (hasMoved && wanted !== "chat") byId(`view-${wanted}`).focus();
-  VIEWS[wanted].show();
+  VIEWS[wanted].show()?.catch((error) => byId(`view-${wanted}`).replaceChildren(element("p", { class: "error", role: "alert" }, error.code ? errorText(error) : t("error_offline"))));
 }
 
 function focusMessage() {
@@ -89,7 +110,10 @@ async function watchServer() {
 async function connect() {
   let state;
   try {
-    state = (await call("GET", "api/v1/health")).status;
+    const health = await call("GET", "api/v1/health");
+    state = health.status;
+    compiled = health.engines.find((engine) => engine.compiled)?.compiled;
+    offerRouting(health.hybrid);
     if (!areModelsKnown || state !== bannerState) await readModels();
     areModelsKnown = true;
   } catch (error) {
@@ -99,13 +123,13 @@ async function connect() {
 }
 
 function showBanner(state) {
-  if (state === bannerState) return;
+  if (state === bannerState && state !== "starting") return;
   const wasOffline = bannerState === "offline";
   bannerState = state;
   const banner = byId("banner");
   banner.hidden = state === "ok";
   banner.classList.toggle("calm", state === "starting" || state === "unauthorized");
-  const texts = { offline: t("offline"), starting: t("starting"), degraded: t("degraded"), unauthorized: t("error_key") };
+  const texts = { offline: t("offline"), starting: compiled ? t("compiling", { done: compiled[0], of: compiled[1] }) : t("starting"), degraded: t("degraded"), unauthorized: t("error_key") };
   const giveKey = button(t("key"), async () => (await askForKey()) && connect(), { class: "small" });
   banner.replaceChildren(texts[state] ?? "", ...(state === "unauthorized" ? [giveKey] : []));
   if (wasOffline && state === "ok") announce(t("back"));

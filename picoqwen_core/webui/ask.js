@@ -1,7 +1,6 @@
 // One answer of the server: asked for, read as it comes, with the example home's tools run in between.
 
 import { ApiError, call, events } from "./api.js";
-import { act, homeFields } from "./home.js";
 import { language } from "./i18n.js";
 
 const MOST_ROUNDS = 5;
@@ -19,7 +18,7 @@ export async function ask(talk, message, options, signal, changed) {
   const times = { first: null, decoding: 0 };
   const usage = { prompt_tokens: 0, completion_tokens: 0, cached: 0 };
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
-    const body = request(turns, options);
+    const body = await request(turns, options);
     const turn = { role: "assistant", content: "", tool_calls: [] };
     let began = null;
     for await (const piece of answers(body, options.stream, signal)) {
@@ -33,18 +32,21 @@ export async function ask(talk, message, options, signal, changed) {
       message.calls = [...(message.calls ?? []), ...turn.tool_calls.map(parsed)];
       break;
     }
-    turns.push(turn, ...turn.tool_calls.map((each) => run(each, message)));
+    const { act } = await import("./home.js");
+    turns.push(turn, ...turn.tool_calls.map((each) => run(each, message, act)));
     changed();
   }
   message.stats = stats(usage, start, times);
 }
 
-function request(turns, { model, thinking, example, stream }) {
+// The example home is fetched by those who try it.
+async function request(turns, { model, thinking, example, routing, stream }) {
   const body = { messages: turns, stream };
   if (model) body.model = model;
   if (stream) body.stream_options = { include_usage: true };
   if (thinking) body.enable_thinking = thinking === "on";
-  return example ? { ...body, ...homeFields(language()) } : body;
+  if (routing) body.routing = routing;
+  return example ? { ...body, ...(await import("./home.js")).homeFields(language()) } : body;
 }
 
 /** The conversation as the API wants it; tools of earlier turns and thinking are not sent again. */
@@ -59,13 +61,14 @@ async function* answers(body, isStreamed, signal) {
     yield* events("api/v1/chat", body, signal);
     return;
   }
-  const { choices: [{ message, finish_reason }], usage, model } = await call("POST", "api/v1/chat", body, { signal });
-  yield { model, choices: [{ delta: message, finish_reason }], usage };
+  const { choices: [{ message, finish_reason }], usage, model, picoqwen } = await call("POST", "api/v1/chat", body, { signal });
+  yield { model, picoqwen, choices: [{ delta: message, finish_reason }], usage };
 }
 
-function take({ model, choices: [choice], usage }, turn, message, total) {
+function take({ model, choices: [choice], usage, picoqwen: served }, turn, message, total) {
   const delta = choice?.delta ?? {};
   message.model = model ?? message.model;
+  message.served = served ?? message.served;
   turn.content += delta.content ?? "";
   message.content += delta.content ?? "";
   message.reasoning = (message.reasoning ?? "") + (delta.reasoning_content ?? "");
@@ -79,7 +82,7 @@ function take({ model, choices: [choice], usage }, turn, message, total) {
 
 const parsed = ({ function: { name, arguments: text } }) => ({ name, args: JSON.parse(text || "{}") });
 
-function run(toolCall, message) {
+function run(toolCall, message, act) {
   const { name, args } = parsed(toolCall);
   const result = act(name, args);
   message.calls = [...(message.calls ?? []), { name, args, result }];

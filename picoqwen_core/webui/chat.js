@@ -1,10 +1,10 @@
 // The chat view: the conversation, sending and stopping, editing and trying again, and the list of conversations.
 
 import { ask } from "./ask.js";
+import { chosenModel } from "./choice.js";
 import { announce, button, byId, confirmed, element } from "./dom.js";
 import { t } from "./i18n.js";
 import { errorItem, errorText, messageItem } from "./message.js";
-import { chosenModel } from "./models.js";
 import { askForKey } from "./settings.js";
 import { conversations, forget, forgetAll, isLite, keep, newConversation, saveSettings, settings } from "./store.js";
 
@@ -30,10 +30,17 @@ export function startChat() {
   byId("example").addEventListener("change", () => choose({ example: byId("example").checked }));
   byId("thinking").value = settings.thinking;
   byId("thinking").addEventListener("change", () => choose({ thinking: byId("thinking").value }));
+  byId("routing").addEventListener("change", () => choose({ routing: byId("routing").value }));
   byId("model").addEventListener("change", () => choose({ model: byId("model").value }));
   byId("system").addEventListener("input", () => { talk.system = byId("system").value; });
   byId("show-history").addEventListener("click", () => showHistory(!byId("history").classList.contains("open")));
   show(talk);
+}
+
+/** Let the person say who is asked first, where there is more than one who could be. */
+export function offerRouting(hybrid) {
+  byId("routing-choice").hidden = !hybrid;
+  byId("routing").value = settings.routing;
 }
 
 function choose(changes) {
@@ -92,7 +99,8 @@ async function answer() {
   const redraw = drawer(own, message);
   try {
     const { thinking, example } = settings;
-    const options = { model: settings.model, thinking, example, stream: !isLite() };
+    const routing = byId("routing-choice").hidden ? "" : settings.routing;
+    const options = { model: settings.model, thinking, example, routing, stream: !isLite() };
     await ask({ ...own, messages: own.messages.slice(0, -1) }, message, options, running.signal, redraw);
   } catch (error) {
     if (error.name === "AbortError") message.note = "stopped";

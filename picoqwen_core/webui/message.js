@@ -17,6 +17,7 @@ export function messageItem(message, actions = {}) {
     item.append(element("div", { class: message.isWaiting ? "text waiting" : "text" }, markdown(message.content)));
   }
   if (message.note) item.append(element("p", { class: "note" }, t(message.note)));
+  if (message.served) item.append(element("p", { class: "stats served" }, servedText(message.served)));
   if (message.stats) item.append(element("p", { class: "stats" }, statsText(message.stats)));
   const offered = Object.entries(actions).map(([name, act]) => button(t(name), act, { class: "small" }));
   if (offered.length) item.append(element("div", { class: "acts" }, offered));
@@ -60,6 +61,14 @@ function callItem({ name, args, result }) {
   const text = result?.error ? t("did_nothing", { what: result.error }) : isKnown ? t(key, { what: value }) : t("did_other", { name: short });
   return element("li", {}, element("details", {}, element("summary", {}, text),
     element("code", {}, `${name} ${JSON.stringify(args)}`)));
+}
+
+/** Who answered, and why it was that one. */
+function servedText({ rung, provider, model, reason, notes = [], cost }) {
+  const who = rung ? t(`rung_${rung}`) : provider === "local" ? t("rung_local") : provider;
+  const parts = [t("answered_by", { who: model && model !== who ? `${who}, ${model}` : who }), ...[reason].flat(), ...notes];
+  if (cost) parts.push(`$${number(cost, 6)}`);
+  return parts.filter(Boolean).join(" · ");
 }
 
 function statsText({ tokens, firstMs, rate, prompt, cached }) {

@@ -1,27 +1,15 @@
-// The models: the list the chat chooses from, and the view that loads, unloads, deletes and downloads them.
+// The models view: what is installed and what there is; load, unload, delete, download.
 
 import { call } from "./api.js";
+import { knownModels, readModels } from "./choice.js";
 import { announce, button, byId, confirmed, element } from "./dom.js";
 import { megabytes, number, t } from "./i18n.js";
 import { errorText } from "./message.js";
-import { saveSettings, settings } from "./store.js";
+import { saveSettings } from "./store.js";
 
 const MINUTES_TO_LOAD = 15;
 const POLL_MS = 1000;
-let models = [];
 let timer = null;
-
-export const chosenModel = () => models.find(({ id }) => id === settings.model) ?? models[0];
-
-/** Read the list anew and fill the chat's choice with it. Raises ApiError. */
-export async function readModels() {
-  models = (await call("GET", "api/v1/models")).data;
-  if (settings.model && !models.some(({ id }) => id === settings.model)) saveSettings({ model: "" });
-  const options = models.map(({ id, built_in: isOwn }) =>
-    element("option", { value: id, selected: id === chosenModel()?.id }, isOwn ? `${id} (${t("built_in")})` : id));
-  byId("model").replaceChildren(...options);
-  document.dispatchEvent(new CustomEvent("models"));
-}
 
 export async function showModels() {
   await refresh();
@@ -38,7 +26,7 @@ async function refresh() {
     const [catalog, downloads] = await Promise.all([
       call("GET", "api/v1/catalog"), call("GET", "api/v1/downloads").catch(() => ({ data: [] })), readModels()]);
     draw(view, catalog, downloads.data);
-    const isBusy = downloads.data.some(isRunning) || models.some(({ state }) => state === "starting");
+    const isBusy = downloads.data.some(isRunning) || knownModels().some(({ state }) => state === "starting");
     if (isBusy && !view.hidden) timer = setTimeout(refresh, POLL_MS);
   } catch (error) {
     view.replaceChildren(problem(error));
@@ -53,7 +41,7 @@ function draw(view, { machine, data: offers }, jobs) {
   const typed = byId("repository")?.value ?? "";
   view.replaceChildren(
     element("h2", {}, t("installed")),
-    element("ul", { class: "cards" }, models.map(installedCard)),
+    element("ul", { class: "cards" }, knownModels().map(installedCard)),
     jobs.length ? element("h2", {}, t("downloads")) : "",
     element("ul", { class: "cards" }, jobs.map(jobCard)),
     element("h2", {}, t("catalogue")),

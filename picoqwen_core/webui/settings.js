@@ -6,7 +6,7 @@ import { isLite, saveSettings, settings } from "./store.js";
 
 const SHORTCUTS = [
   ["Enter", "key_send"], ["Shift Enter", "key_line"], ["/", "key_message"], ["n", "new_chat"], ["e", "edit"], ["r", "retry"],
-  ["Esc", "key_stop"], ["h", "history"], ["1 2 3", "key_pages"], ["s", "settings"], ["?", "key_help"],
+  ["Esc", "key_stop"], ["h", "history"], ["1 2 3 4", "key_pages"], ["s", "settings"], ["?", "key_help"],
 ];
 
 export function applyTheme() {

@@ -15,9 +15,10 @@ export async function showStatus() {
   clearTimeout(timer);
   const view = byId("view-status");
   try {
-    const [status, health] = await Promise.all([call("GET", "api/v1/status"), call("GET", "api/v1/health")]);
+    const [status, health, logs] = await Promise.all([
+      call("GET", "api/v1/status"), call("GET", "api/v1/health"), call("GET", "api/v1/logs").catch(() => ({ lines: [] }))]);
     sample(status, health);
-    draw(view, status, health);
+    draw(view, status, health, logs.lines);
   } catch (error) {
     view.replaceChildren(element("p", { class: "error", role: "alert" }, errorText(error)), refreshButton());
   }
@@ -36,7 +37,8 @@ function sample(status, health) {
 
 const refreshButton = () => button(t("refresh"), showStatus, { "data-focus": "refresh" });
 
-function draw(view, status, health) {
+function draw(view, status, health, lines) {
+  const isLogOpen = view.querySelector(".log")?.open;
   const isFocused = document.activeElement?.dataset?.focus === "refresh";
   const { memory, tokens } = status;
   view.replaceChildren(
@@ -47,7 +49,9 @@ function draw(view, status, health) {
       ["tokens_read", number(tokens.prompt)], ["tokens_cached", number(tokens.cached)], ["tokens_written", number(tokens.completion)],
     ]),
     ...health.engines.flatMap((engine) => engineBlock(engine, status.engines.find(({ model }) => model === engine.model))),
+    ...(health.hybrid ? hybridBlock(health.hybrid) : []),
     ...(isLite() ? [] : plots()),
+    lines.length ? logBlock(lines, isLogOpen) : "",
     element("p", { class: "note" }, `Pico-Qwen ${health.version}`), refreshButton());
   if (isFocused) view.querySelector("[data-focus=refresh]").focus();
 }
@@ -65,6 +69,24 @@ function engineBlock(engine, counters) {
   }
   return [element("h2", {}, engine.model, element("span", { class: engine.state === "ready" ? "badge good" : "badge" }, t(words[engine.state] ?? "not_loaded"))),
     engine.error ? element("p", { class: "error" }, engine.error) : "", facts(pairs)];
+}
+
+/** Who else may answer: how each is, how often another had to step in, and the money. */
+function hybridBlock({ failovers, providers, budget }) {
+  const dollars = (spent, most) => (most == null ? `$${number(spent ?? 0, 4)}` : `$${number(spent ?? 0, 4)} / $${number(most, 2)}`);
+  const pairs = [["failovers", number(failovers)]];
+  if (budget) pairs.push(["cost_today", dollars(budget.spent_today, budget.per_day)], ["cost_month", dollars(budget.spent_this_month, budget.per_month)]);
+  const items = providers.map(({ name, model, condition, latency_ms: latency, answers, failures, error }) => {
+    const said = [latency != null && `${number(latency)} ms`, `${t("answers")} ${number(answers)}`, failures && `${t("failures")} ${number(failures)}`, error];
+    return element("li", {}, element("h3", {}, `${name} – ${model}`, element("span", { class: condition === "ok" || condition === "healthy" ? "badge good" : "badge" }, condition)),
+      element("p", { class: "note" }, said.filter(Boolean).join(" · ")));
+  });
+  return [element("h2", {}, t("servers")), facts(pairs), element("ul", { class: "cards" }, items)];
+}
+
+function logBlock(lines, isOpen) {
+  return element("details", { class: "log", open: isOpen }, element("summary", {}, t("log")),
+    element("pre", { tabindex: "0", "aria-label": t("log") }, lines.join("\n")));
 }
 
 function duration(seconds) {

@@ -5,7 +5,7 @@ const SETTINGS = "picoqwen.settings";
 const TALKS = "picoqwen.conversations";
 const MOST_TALKS = 50;
 
-const DEFAULTS = { language: "", theme: "", lite: null, key: "", model: "", thinking: "", example: false };
+const DEFAULTS = { language: "", theme: "", lite: null, key: "", model: "", thinking: "", routing: "", example: false };
 
 function read(name, fallback) {
   try {

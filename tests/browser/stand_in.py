@@ -1,18 +1,23 @@
-"""The real server over a provider that answers by script: python -m tests.browser.stand_in PORT [API_KEY].
+"""The real server over a provider that answers by script.
+
+python -m tests.browser.stand_in PORT [API_KEY [newer]]; the last serves the page as of another version.
 
 What a model does seldom is had at once: pieces that come slowly, thinking, Markdown that attacks the page, a
 full queue, a model that breaks off. Everything but the provider is the product.
 """
 
 import asyncio
+import gzip
 import sys
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 from picoqwen_core.config import Settings
 from picoqwen_core.errors import BusyError, EngineUnavailable
-from picoqwen_core.messages import ChatDelta, ChatRequest, InstalledModel, Usage
+from picoqwen_core.messages import ChatDelta, ChatRequest, InstalledModel, Served, Usage
 from picoqwen_core.providers.provider import ProviderHealth
 from picoqwen_core.router import Router
+from picoqwen_core.server import page
 from picoqwen_core.server.app import make_app
 from picoqwen_core.server.run import listening
 from picoqwen_core.server.state import State
@@ -57,7 +62,8 @@ class Scripted:
             yield delta
         if said == "break":
             raise EngineUnavailable("the engine was killed")
-        yield ChatDelta(finish_reason="stop", usage=Usage(12, 400, 3))
+        served = Served("shed", "large-model", 0.0021, ("local failed",)) if said == "who" else None
+        yield ChatDelta(finish_reason="stop", usage=Usage(12, 400, 3), served=served)
 
     def _deltas(self, said: str, request: ChatRequest) -> list[ChatDelta]:
         if said == "slowly":
@@ -81,5 +87,16 @@ async def main(port: int, api_key: str | None) -> None:
         await asyncio.Event().wait()
 
 
+def be_newer() -> None:
+    """Serve the page as one of another version: its service worker differs."""
+    worker = page.assets()["service-worker.js"]
+    body = worker.body.replace(b'"picoqwen-" + "', b'"picoqwen-" + "newer-')
+    newer = replace(worker, body=body, packed=gzip.compress(body), etag="newer")
+    page.assets = lambda: {**kept, "service-worker.js": newer}
+
+
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None))
+    kept = dict(page.assets())
+    if sys.argv[3:] == ["newer"]:
+        be_newer()
+    asyncio.run(main(int(sys.argv[1]), (sys.argv[2] if len(sys.argv) > 2 else None) or None))

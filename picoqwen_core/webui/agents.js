@@ -1,0 +1,111 @@
+// The agents view: the flows of the server, one run with its steps as they happen, and the runs before it.
+
+import { call, events } from "./api.js";
+import { announce, button, byId, element } from "./dom.js";
+import { number, t } from "./i18n.js";
+import { errorText } from "./message.js";
+import { markdown } from "./markdown.js";
+
+const MOST_RUNS = 10;
+let running = null;
+
+export async function showAgents() {
+  // A run that goes on while another page is looked at keeps its place.
+  if (running) return;
+  const view = byId("view-agents");
+  try {
+    const { flows } = await call("GET", "api/v1/flows");
+    view.replaceChildren(element("h2", {}, t("agents")), flows.length ? form(flows) : note(t("no_agents")),
+      element("section", { id: "run", "aria-label": t("result") }), element("section", { id: "runs" }));
+    if (flows.length) await showRuns();
+  } catch (error) {
+    const isOld = error.status === 404;
+    view.replaceChildren(element("h2", {}, t("agents")), isOld ? note(t("no_agents")) : problem(error));
+  }
+}
+
+const note = (text) => element("p", { class: "note" }, text);
+const problem = (error) => element("p", { class: "error", role: "alert" }, errorText(error));
+
+function form(flows) {
+  const about = note(flows[0].description);
+  const choice = element("select", { id: "flow", onchange: () => { about.textContent = chosen().description; } },
+    flows.map(({ name }) => element("option", { value: name }, name)));
+  const chosen = () => flows.find(({ name }) => name === choice.value);
+  const task = element("textarea", { id: "task", rows: 3, required: true });
+  const stop = button(t("stop"), () => running?.abort(), { id: "stop-run", hidden: true });
+  return element("form", {
+    onsubmit: (event) => {
+      event.preventDefault();
+      if (!running && task.value.trim()) run(choice.value, task.value.trim());
+    },
+  }, element("label", { class: "row" }, t("agent"), choice), about, element("label", {}, t("task"), task),
+  element("div", { class: "acts" }, element("button", { class: "main", id: "start-run" }, t("run")), stop));
+}
+
+async function run(flow, input) {
+  const steps = element("ol", { class: "steps", "aria-live": "polite" });
+  const output = element("div", { class: "text waiting" });
+  byId("run").replaceChildren(element("h2", {}, flow), steps, output);
+  running = new AbortController();
+  setRunning(true);
+  let text = "";
+  let result = null;
+  try {
+    for await (const event of events(`api/v1/flows/${encodeURIComponent(flow)}/runs`, { input, stream: true }, running.signal)) {
+      if (event.type === "delta") output.replaceChildren(markdown(text += event.text ?? ""));
+      else if (event.type === "done") result = event;
+      else if (event.type === "error") throw Object.assign(new Error(event.message), { code: "" });
+      else steps.append(element("li", {}, stepText(event)));
+    }
+  } catch (error) {
+    if (error.name === "AbortError") steps.append(element("li", {}, t("stopped")));
+    else if (!result) byId("run").append(problem(error));
+  }
+  output.classList.remove("waiting");
+  running = null;
+  setRunning(false);
+  if (result) showResult(output, result);
+  await showRuns().catch(() => {});
+}
+
+function showResult(output, { output: text, state, sources = [], limits_hit: limits = [], usage = {} }) {
+  output.replaceChildren(markdown(text));
+  const links = sources.map(({ title, url }) => element("li", {}, link(title || url, url)));
+  const used = Object.entries(usage).filter(([, value]) => typeof value === "number" && value > 0)
+    .map(([name, value]) => `${name} ${number(value, 2)}`);
+  byId("run").append(...[
+    links.length > 0 && element("h3", {}, t("sources")), links.length > 0 && element("ul", {}, links),
+    note([t(`run_${state}`), ...limits, ...used].join(" · "))].filter(Boolean));
+  announce(text);
+}
+
+function link(text, url) {
+  const isWeb = /^https?:\/\//.test(url);
+  return isWeb ? element("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, text) : text;
+}
+
+function stepText({ type, name, tool, state, reason, message, limit }) {
+  if (type === "limit") return message ?? limit;
+  if (type !== "tool") return name ?? message ?? type;
+  const said = state === "called" ? t("did_other", { name: tool }) : `${tool}: ${t(`run_${state}`)}`;
+  return reason ? `${said} (${reason})` : said;
+}
+
+function setRunning(is) {
+  const start = byId("start-run");
+  if (!start) return;
+  start.disabled = is;
+  byId("stop-run").hidden = !is;
+}
+
+async function showRuns() {
+  const { runs } = await call("GET", `api/v1/flows/runs?limit=${MOST_RUNS}`);
+  byId("runs")?.replaceChildren(...(runs.length ? [element("h2", {}, t("runs_before")), element("ul", { class: "cards" }, runs.map(runItem))] : []));
+}
+
+function runItem({ flow, state, input, output }) {
+  const title = [flow, element("span", { class: state === "done" ? "badge good" : "badge" }, t(`run_${state}`))];
+  return element("li", {}, element("h3", {}, title), element("details", {}, element("summary", {}, input ?? flow),
+    element("div", { class: "text" }, markdown(output ?? ""))));
+}
