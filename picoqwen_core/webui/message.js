@@ -17,7 +17,7 @@ export function messageItem(message, actions = {}) {
     item.append(element("div", { class: message.isWaiting ? "text waiting" : "text" }, markdown(message.content)));
   }
   if (message.note) item.append(element("p", { class: "note" }, t(message.note)));
-  if (message.served) item.append(element("p", { class: "stats served" }, servedText(message.served)));
+  if (message.served) item.append(element("p", { class: "note served" }, servedText(message.served)));
   if (message.stats) item.append(element("p", { class: "stats" }, statsText(message.stats)));
   const offered = Object.entries(actions).map(([name, act]) => button(t(name), act, { class: "small" }));
   if (offered.length) item.append(element("div", { class: "acts" }, offered));
