@@ -10,6 +10,7 @@ import voluptuous as vol
 from aiohttp import web
 
 from picoqwen_core import __version__
+from picoqwen_core.server.answers import ANSWERS
 from picoqwen_core.server.downloads import DOWNLOAD
 from picoqwen_core.server.fields import JSON_SCHEMAS, NULLABLE
 from picoqwen_core.server.flows import RESUME, RUN
@@ -97,7 +98,7 @@ def make_document(app: web.Application) -> dict[str, Any]:
 
 def _operation(method: str, path: str, text: str) -> dict[str, Any]:
     success = {
-        status: {"description": "Done.", "content": {kind: {} for kind in _TYPES}}
+        status: {"description": "Done.", "content": {kind: {} for kind in _TYPES} | _json(method, path)}
         for status in _SUCCESS.get((method, path), ("200",))
     }
     error = {"$ref": "#/components/schemas/Error"}
@@ -111,6 +112,12 @@ def _operation(method: str, path: str, text: str) -> dict[str, Any]:
         content = {"application/json": {"schema": schema}}
         operation["requestBody"] = {"required": bool(schema.get("required")), "content": content}
     return operation
+
+
+def _json(method: str, path: str) -> dict[str, Any]:
+    """What the answer is where it is JSON."""
+    schema = ANSWERS.get((method, path))
+    return {} if schema is None else {"application/json": {"schema": schema}}
 
 
 def json_schema(schema: Any) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from picoqwen_core.messages import ChatDelta
+from picoqwen_core.server.answers import ANSWERS
 from picoqwen_core.server.fields import validated
 from picoqwen_core.server.openapi import json_schema
+from picoqwen_core.server.routes import ROUTES
 from picoqwen_core.server.schemas import CHAT
 from tests.server.conftest import END, FakeProvider, asking
 
@@ -50,6 +52,11 @@ def test_what_the_schema_requires_is_what_is_checked():
     assert validated(CHAT, asking())["messages"]
 
 
+def test_every_described_answer_is_that_of_a_route():
+    paths = {(route.method, route.path) for route in ROUTES}
+    assert set(ANSWERS) <= paths
+
+
 async def test_there_is_a_page_to_read(serve, http):
     url = await serve(FakeProvider(END))
     async with http.get(f"{url}/api/v1/docs") as response:
@@ -60,7 +67,7 @@ async def test_there_is_a_page_to_read(serve, http):
 
 async def test_no_request_makes_the_server_fail_or_answer_what_is_not_documented(serve):
     url = await serve(Weighing(ChatDelta("hi"), END))
-    checks = "not_a_server_error,status_code_conformance,content_type_conformance"
+    checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
     result = await asyncio.to_thread(
         subprocess.run,
         [
