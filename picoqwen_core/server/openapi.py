@@ -77,7 +77,8 @@ def make_document(app: web.Application) -> dict[str, Any]:
         if route.resource is None or route.method == "HEAD":
             continue
         path = route.resource.canonical
-        if path in PAGE_ROUTES:
+        # MCP has a description of its own.
+        if path in PAGE_ROUTES or route.method == "*":
             continue
         entry = paths.setdefault(path, {})
         if "{id}" in path:
