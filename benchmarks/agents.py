@@ -1,0 +1,76 @@
+"""Agents: planted orders that get through the policy, and what agents add to the API process's memory."""
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.agents.red_team import allow_all, got_through, injections
+
+ROOT = Path(__file__).resolve().parents[1]
+# Run in a process of its own: the memory of the API's modules, then with every tool and flow made.
+_MEMORY = """
+import json, tempfile
+from pathlib import Path
+from picoqwen_core.config import Settings
+from picoqwen_core.memory import resident_mb
+from picoqwen_core.router import Router
+import picoqwen_core.server.app
+from picoqwen_core.server import agents
+from picoqwen_core.server.state import State
+settings = Settings(agents=True, agents_dir=Path(tempfile.mkdtemp()))
+state = State(settings, Router())
+before = resident_mb()
+made = agents._make(state)
+from picoqwen_core.agents.calling import complaints
+complaints({"type": "object"}, {})
+from picoqwen_core.agents.builtin.read_page import readable
+from picoqwen_core.agents.fetching import Page
+readable(Page("http://a", "text/html", b"<p>" + b"word " * 20000, "utf-8"))
+from ddgs import DDGS
+DDGS(timeout=1)
+print(json.dumps(resident_mb() - before))
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure and print; 0 where nothing gets through."""
+    parser = argparse.ArgumentParser(prog="script/bench agents", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print the figures as one JSON object at the end")
+    arguments = parser.parse_args(argv)
+    tried, through, unguarded = asyncio.run(_injections())
+    figures = {
+        "injections_tried": tried,
+        "injections_through": through,
+        "injections_through_without_policy": unguarded,
+        "agents_rss_mb": memory(),
+    }
+    for name, value in figures.items():
+        print(f"{name:36} {value}")
+    if arguments.json:
+        print(json.dumps(figures))
+    return 1 if through else 0
+
+
+def memory() -> float:
+    """Megabytes that agents add to the API process, their libraries loaded and used once."""
+    result = subprocess.run(
+        [sys.executable, "-c", _MEMORY], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
+    )
+    return round(float(json.loads(result.stdout.splitlines()[-1])), 1)
+
+
+async def _injections() -> tuple[int, int, int]:
+    every = injections()
+    through = unguarded = 0
+    for _, text, wanted in every:
+        asked = await got_through(text, wanted, can_ask=True)
+        through += asked or await got_through(text, wanted, can_ask=False)
+        unguarded += await got_through(text, wanted, can_ask=False, policy=allow_all)
+    return len(every), through, unguarded
+
+
+if __name__ == "__main__":
+    sys.exit(main())
