@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
 
 from picoqwen_core.engine.client import EngineClient
-from picoqwen_core.errors import ContextLengthExceeded
 from picoqwen_core.messages import (
     ChatDelta,
     ChatRequest,
@@ -55,21 +54,13 @@ class Talk:
         Raises ContextLengthExceeded when there is none for this turn alone, and the engine's errors; what was
         said is then forgotten, so that it can be said again.
         """
-        asked = Message("user", text)
-        forgotten = 0
-        while True:
-            output = _Output(write)
-            try:
-                turn = await _drain(self._client.chat(self._request(asked)), output)
-            except ContextLengthExceeded:
-                if not self._history:
-                    raise
-                del self._history[0]
-                forgotten += 1
-                continue
-            self._history.append((asked, Message("assistant", output.content)))
-            self._turns += 1
-            return replace(turn, forgotten=forgotten)
+        asked, output = Message("user", text), _Output(write)
+        turn = await _drain(self._client.chat(self._request(asked)), output)
+        # What the engine had no room for would not fit the next time either.
+        del self._history[: turn.forgotten]
+        self._history.append((asked, Message("assistant", output.content)))
+        self._turns += 1
+        return turn
 
     def _request(self, asked: Message) -> ChatRequest:
         seed = self._sampling.seed
@@ -87,7 +78,7 @@ async def continue_text(client: EngineClient, prompt: str, sampling: SamplingPar
 
 async def _drain(deltas: AsyncGenerator[ChatDelta], output: "_Output") -> Turn:
     """Show all deltas. The clock starts with the first, when the prompt has been read."""
-    started, reason, tokens = 0.0, None, 0
+    started, reason, tokens, forgotten = 0.0, None, 0, 0
     async for delta in deltas:
         started = started or time.monotonic()
         output.show(delta)
@@ -95,7 +86,10 @@ async def _drain(deltas: AsyncGenerator[ChatDelta], output: "_Output") -> Turn:
         if delta.usage is not None:
             # The first token comes from reading the prompt.
             tokens = max(delta.usage.completion_tokens - 1, 0)
-    return Turn(tokens, time.monotonic() - started, reason or "stop")
+            left_out = delta.usage.truncated
+            # A turn is what was asked and what was answered.
+            forgotten = left_out.messages // 2 if left_out is not None else 0
+    return Turn(tokens, time.monotonic() - started, reason or "stop", forgotten)
 
 
 class _Output:

@@ -25,6 +25,7 @@ from picoqwen_core.messages import (
     Message,
     SamplingParams,
     ToolCall,
+    Truncated,
     Usage,
 )
 from tests.hf import SHAPE, write_hf_folder
@@ -284,11 +285,22 @@ def test_what_looks_like_a_tool_call_is_shown_as_it_was_written() -> None:
 
 def test_a_question_too_long_for_the_context_is_an_error_and_forgotten() -> None:
     full = ContextLengthExceeded("too long")
-    client = FakeClient([ChatDelta("a"), END], full, full, RequestError("no"), [ChatDelta("b"), END])
+    client = FakeClient([ChatDelta("a"), END], full, RequestError("no"), [ChatDelta("b"), END])
     talk = Talk(client, SamplingParams(), system="s", thinking=False)  # type: ignore[arg-type]
     asyncio.run(talk.answer("1", str))
     for error in (ContextLengthExceeded, RequestError):
         with pytest.raises(error):
             asyncio.run(talk.answer("2", str))
     asyncio.run(talk.answer("3", str))
-    assert client.requests[-1].messages == (Message("system", "s"), Message("user", "3"))
+    said = (Message("user", "1"), Message("assistant", "a"), Message("user", "3"))
+    assert client.requests[-1].messages == (Message("system", "s"), *said)
+
+
+def test_turns_that_the_engine_left_out_are_not_sent_again() -> None:
+    cut = ChatDelta(finish_reason="stop", usage=Usage(10, 5, truncated=Truncated(2, 40)))
+    client = FakeClient([ChatDelta("a"), END], [ChatDelta("b"), cut], [ChatDelta("c"), END])
+    talk = Talk(client, SamplingParams(), system=None, thinking=False)  # type: ignore[arg-type]
+    turns = [asyncio.run(talk.answer(text, str)) for text in ("1", "2", "3")]
+    assert [turn.forgotten for turn in turns] == [0, 1, 0]
+    said = (Message("user", "2"), Message("assistant", "b"), Message("user", "3"))
+    assert client.requests[-1].messages == said
