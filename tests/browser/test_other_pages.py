@@ -85,9 +85,9 @@ def test_an_agent_that_fails_says_why(scripted, visit):
 def test_who_answered_and_what_it_cost_is_shown(scripted, visit):
     page = visit(scripted)
     say(page, "who")
-    expect(last(page).locator(".served")).to_have_text(
-        "Answered by shed, large-model · local failed · $0.0021"
-    )
+    # The stand-in answers in the place of this machine, so the router says that this is who it was.
+    told = "Answered by this machine, large-model · no other server is to be asked · local failed · $0.0021"
+    expect(last(page).locator(".served")).to_have_text(told)
 
 
 @contextmanager
