@@ -50,6 +50,8 @@ class Settings:
     api_key_file: Path | None = None
     # Where Home Assistant's ingress comes from; what it hands on needs no key.
     ingress_address: str | None = None
+    # Whether the network is told of a server that listens to it; an app is made known by its Supervisor.
+    announce: bool = True
     # Web pages of these origins may read answers.
     allowed_origins: tuple[str, ...] = ()
     max_connections: int = 100
@@ -337,6 +339,7 @@ _KINDS: dict[str, Kind] = {
     "model": PATH,
     "api_key_file": PATH,
     "models_dir": PATH,
+    "announce": TRUTH,
     "built_in": TRUTH,
     "max_loaded_models": WHOLE_NUMBER,
     "max_memory_mb": WHOLE_NUMBER,

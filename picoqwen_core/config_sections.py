@@ -10,6 +10,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "api_keys",
         "api_key_file",
         "ingress_address",
+        "announce",
         "allowed_origins",
         "max_connections",
         "rate_limit",

@@ -66,6 +66,7 @@ def test_every_setting_can_stand_in_a_file_and_in_the_environment(tmp_path: Path
         "api_keys": ["panel:" + "0" * 64],
         "api_key_file": "key",
         "ingress_address": "172.30.32.2",
+        "announce": False,
         "allowed_origins": ["https://a.example", "http://b.example:81"],
         "max_connections": 7,
         "rate_limit": 60,

@@ -68,11 +68,18 @@ async def async_record(
         "asked_with": asked_in.text if asked_in is not None else None,
         "user": user.name if user is not None else None,
         "place": _place(hass, device_id),
-        "agent": act.llm_context.agent_id or act.llm_context.platform,
+        "agent": _agent(act, asked_in or turn),
         "entry_id": act.entry_id,
     }
     hass.bus.async_fire(EVENT, record, context=context)
     async_dispatcher_send(hass, signal(act.entry_id), record)
+
+
+def _agent(act: Act, turn: Turn | None) -> str:
+    """Who called the tool; Home Assistant names the agents of others since 2026.11."""
+    if turn is not None:
+        return turn.agent_id
+    return getattr(act.llm_context, "agent_id", None) or act.llm_context.platform
 
 
 def _place(hass: HomeAssistant, device_id: str | None) -> str | None:

@@ -43,7 +43,8 @@ class GuardedTool(llm.Tool):
     ) -> Any:
         """Wait for a yes where the call would move something that needs one."""
         entities = _meant(hass, tool_input.tool_args, llm_context.assistant)
-        entities += [self.name.replace("__", ".", 1)] if self.name.startswith("script__") else []
+        name = _innermost(self._tool).name
+        entities += [name.replace("__", ".", 1)] if name.startswith("script__") else []
 
         async def run(context: Context | None) -> llm.ToolResult:
             result = await self._tool.async_call(hass, tool_input, replace(llm_context, context=context))
@@ -83,12 +84,16 @@ def async_guard(instance: llm.APIInstance | None, apis: list[ActionsAPI]) -> Non
 
 
 def _guarded(tool: llm.Tool, api: ActionsAPI) -> llm.Tool:
-    inner = tool
-    while isinstance(inner, llm.NamespacedTool):
-        inner = inner.tool
-    if isinstance(inner, ServiceTool | GuardedTool) or tool.annotations.read_only:
+    if isinstance(_innermost(tool), ServiceTool | GuardedTool) or tool.annotations.read_only:
         return tool
     return GuardedTool(tool, api)
+
+
+def _innermost(tool: llm.Tool) -> llm.Tool:
+    """A tool without the names of the APIs that it came by."""
+    while isinstance(tool, llm.NamespacedTool):
+        tool = tool.tool
+    return tool
 
 
 @callback

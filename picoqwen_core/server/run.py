@@ -13,6 +13,7 @@ from picoqwen_core.config import Settings, Source
 from picoqwen_core.errors import ConfigError, PicoQwenError
 from picoqwen_core.memory import settle
 from picoqwen_core.providers.provider import Provider
+from picoqwen_core.server.announce import announce_server
 from picoqwen_core.server.app import make_server
 from picoqwen_core.server.connections import Connections, Site
 from picoqwen_core.server.log_tail import LogTail
@@ -46,6 +47,7 @@ async def serve(settings: Settings, source: Source | None = None) -> None:
             asyncio.create_task(_announce(app[STATE].router.default, url), name="announce"),
             asyncio.create_task(watchdog(), name="watchdog"),
             asyncio.create_task(announce_app(settings, int(url.rpartition(":")[2])), name="discovery"),
+            asyncio.create_task(announce_server(settings, int(url.rpartition(":")[2])), name="network"),
             asyncio.create_task(_reloading(app[STATE], again), name="reload"),
         ]
         settle()
