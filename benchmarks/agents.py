@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.agent_web import research
 from tests.agents.red_team import allow_all, got_through, injections
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,11 +42,18 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object at the end")
     arguments = parser.parse_args(argv)
     tried, through, unguarded = asyncio.run(_injections())
+    found = asyncio.run(research())
     figures = {
         "injections_tried": tried,
         "injections_through": through,
         "injections_through_without_policy": unguarded,
         "agents_rss_mb": memory(),
+        "research_rounds": found["rounds"],
+        "research_sources": len(found["sources"]),
+        "research_failed_calls": found["failed_calls"],
+        # Measured by the MCP conformance suite, which this benchmark does not run.
+        "mcp_conformance_passed": None,
+        "mcp_conformance_failed": None,
     }
     for name, value in figures.items():
         print(f"{name:36} {value}")
