@@ -82,7 +82,7 @@ def _retry(talk: Talk, _rest: str) -> Iterator[str]:
 
 
 def _model(talk: Talk, rest: str) -> Iterator[str]:
-    """/model NAME: go on with another model; without a name, say which"""
+    """NAME: go on with another model; without a name, say which"""
     if rest:
         known = [each["id"] for each in talk.server.models()]
         if rest not in known:
@@ -99,13 +99,13 @@ def _models(talk: Talk, _rest: str) -> Iterator[str]:
 
 
 def _system(talk: Talk, rest: str) -> Iterator[str]:
-    """/system TEXT: what the model is told first; without a text, nothing"""
+    """TEXT: what the model is told first; without a text, nothing"""
     talk.system = rest or None
     yield "[told]\n" if rest else "[nothing is told first]\n"
 
 
 def _save(talk: Talk, rest: str) -> Iterator[str]:
-    """/save FILE: write the talk as JSON"""
+    """FILE: write the talk as JSON"""
     if not rest:
         yield "[/save needs a file's name]\n"
         return

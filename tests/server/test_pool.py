@@ -32,6 +32,7 @@ class FakeClient:
     def __init__(self, path):
         self.path, self.state, self.error, self.info = path, "stopped", None, None
         self.restarts, self.worker_pid, self.context_length = 0, None, None
+        self.compiled = None
         self.built_in, self.step = path.stem == "home", 0
         self.go = asyncio.Event()
         self.go.set()
