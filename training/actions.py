@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from picoqwen_core.home.decision import Act, Action, Clarify, Decision, Target, Verb
+from picoqwen_core.home.targets import resolve
 from picoqwen_core.messages import HomeContext
 from training.grammar import draw_pattern
 from training.phrases import load
 from training.pools import COLORS, ITEMS, KINDS, nonsense_word
 from training.targets import Said, refer
 
+_MEDIA = load("requests")["media"]
 COVERS = ("blind", "curtain", "shutter", "shade", "garage", "gate", "window_cover")
 
 
@@ -32,15 +34,17 @@ class Intent:
     templates: tuple[str, ...]
     value: str | None = None  # what draw_value draws
     weight: float = 1.0
+    everywhere: bool = False  # with no target said, the whole home is meant
 
 
 def _intent(data: dict[str, Any]) -> Intent:
     return Intent(**data)
 
 
-INTENTS = tuple(_intent(data) for data in load("actions")["intent"])
+_FILES = ("actions", "devices", "casual")
+INTENTS = tuple(_intent(data) for file in _FILES for data in load(file)["intent"])
 # Requests with no target of their own: they mean the speaker's room, or the home.
-BARE = tuple(_intent(data) for data in load("actions")["bare"])
+BARE = tuple(_intent(data) for file in _FILES for data in load(file)["bare"])
 
 
 def draw_value(kind: str | None, split: str, rng: random.Random) -> tuple[str, float | str | None]:
@@ -52,6 +56,20 @@ def draw_value(kind: str | None, split: str, rng: random.Random) -> tuple[str, f
         case "degrees":
             number = rng.choice((rng.randint(15, 27), rng.randint(15, 26) + 0.5))
             return f"{number:g}{rng.choice((' degrees', '', ' degrees celsius', '°'))}", float(number)
+        case "percent_step":
+            number = rng.choice((5, 10, 15, 20, 25, 30, 40, 50))
+            return f"{number}{rng.choice((' percent', '%', ' percent', ''))}", float(number)
+        case "degrees_step":
+            number = rng.choice((1, 2, 3, 4, 5, 0.5, 1.5))
+            unit = " degree" if number == 1 else " degrees"
+            return f"{number:g}{rng.choice((unit, unit, '°'))}", float(number)
+        case "media":
+            title = rng.choice(_MEDIA[split])
+            if rng.random() < 0.4:
+                title = " ".join(nonsense_word(rng) for _ in range(rng.randint(1, 3)))
+            return title, title
+        case "white_word":
+            return rng.choice((("warmer", "warm"), ("warm", "warm"), ("cooler", "cool"), ("cold", "cool")))
         case "color":
             color = rng.choice(COLORS)
             return color, color
@@ -111,8 +129,15 @@ def draw_bare(home: HomeContext, split: str, rng: random.Random) -> Drawn | None
     value_text, value = draw_value(intent.value, split, rng)
     text = template.replace("{v}", value_text)
     domain = KINDS[intent.kinds[0]].domain
-    if home.area is None:
-        return Drawn(text, Clarify(()), template)
-    if not any(e.domain == domain and e.area == home.area for e in home.entities):
+    target = Target(everywhere=True, domain=domain) if intent.everywhere else here(home, domain)
+    if target is None:
         return None
-    return Drawn(text, Act((Action(intent.verb, Target(area=home.area, domain=domain), value),)), template)
+    return Drawn(text, Act((Action(intent.verb, target, value),)), template)
+
+
+def here(home: HomeContext, domain: str, device_class: str | None = None) -> Target | None:
+    """The speaker's room, or nobody knows where; None when the home has nothing of the kind."""
+    if not any(e.domain == domain for e in home.entities):
+        return None
+    target = Target(here=True, domain=domain, device_class=device_class)
+    return target if home.area is None or resolve(home, target) else None

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from training.draw import draws, sample
+from training.draw import mixed_draws, sample
 from training.vocab import train_vocabulary
 
 VOCABULARY_SAMPLES = 60_000
@@ -23,7 +23,7 @@ def samples(seed: int, split: str, count: int) -> tuple[list[tuple[str, str]], C
     """`count` samples, and how many draws of each category the linker could not serve."""
     missed: Counter[str] = Counter()
     found: list[tuple[str, str]] = []
-    for category, home, turn in draws(seed, split):
+    for category, home, turn in mixed_draws(seed, split):
         made = sample(home, turn)
         if made is None:
             missed[category] += 1

@@ -3,13 +3,16 @@
 import random
 from dataclasses import dataclass, replace
 
-from picoqwen_core.home.decision import Act, Action, Decision, Target
+from picoqwen_core.home import targets
+from picoqwen_core.home.decision import Act, Action, Decision, Query, Target
 from picoqwen_core.home.history import History
 from picoqwen_core.home.words import tokenize
 from picoqwen_core.messages import HomeContext, HomeEntity
 from training.actions import Drawn, draw_action
+from training.elsewhere import draw_elsewhere
 from training.grammar import draw_pattern, expand
 from training.phrases import load
+from training.questions import draw_question
 from training.targets import by_name, group_target, kind_entities, refer
 
 MAX_PREVIOUS = 6
@@ -28,17 +31,7 @@ class Turn:
 
 def resolve(home: HomeContext, target: Target) -> tuple[str, ...]:
     """The entities that a target means in this home."""
-    if target.entities:
-        return target.entities
-    areas = {a.id for a in home.areas if a.floor == target.floor} if target.floor else None
-    return tuple(
-        e.id
-        for e in home.entities
-        if (target.area is None or e.area == target.area)
-        and (areas is None or e.area in areas)
-        and (target.domain is None or e.domain == target.domain)
-        and (target.device_class is None or e.device_class == target.device_class)
-    )
+    return tuple(entity.id for entity in targets.resolve(home, target))
 
 
 def draw_several(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
@@ -86,6 +79,8 @@ def draw_follow_up(home: HomeContext, split: str, rng: random.Random) -> Turn | 
 def _first_turn(
     home: HomeContext, split: str, rng: random.Random
 ) -> tuple[str, Decision, tuple[str, ...]] | None:
+    if rng.random() < 0.2:
+        return _asked_turn(home, split, rng)
     first = draw_action(home, split, rng)
     if first is None or not isinstance(first.decision, Act):
         return None
@@ -93,6 +88,17 @@ def _first_turn(
     if not entities or len(entities) > MAX_PREVIOUS:
         return None
     return first.text, first.decision, entities
+
+
+def _asked_turn(
+    home: HomeContext, split: str, rng: random.Random
+) -> tuple[str, Decision, tuple[str, ...]] | None:
+    """ "Is the lamp on?" may come before "turn it off"."""
+    asked = draw_question(home, split, rng)
+    if asked is None or not isinstance(asked.decision, Query) or asked.decision.target == Target():
+        return None
+    entities = resolve(home, asked.decision.target)
+    return (asked.text, asked.decision, entities) if entities and len(entities) <= MAX_PREVIOUS else None
 
 
 def _pronoun(home: HomeContext, split: str, rng: random.Random) -> Turn | None:
@@ -122,7 +128,8 @@ def _another(home: HomeContext, split: str, rng: random.Random) -> Turn | None:
     if first is None:
         return None
     text, decision, entities = first
-    assert isinstance(decision, Act)
+    if not isinstance(decision, Act):
+        return None
     action = decision.actions[0]
     if action.verb in ("list_add", "list_complete") or action.target.everywhere:
         return None
@@ -213,6 +220,15 @@ def _distinct_words(
 
 
 def unrelated_history(home: HomeContext, split: str, rng: random.Random) -> History | None:
-    """A turn before that has nothing to do with the present one."""
-    first = _first_turn(home, split, rng)
-    return History(first[0], first[2]) if first is not None else None
+    """A turn before that has nothing to do with the present one: an action, a question, or something else."""
+    draw = rng.random()
+    if draw < 0.6:
+        first = _first_turn(home, split, rng)
+        return History(first[0], first[2]) if first is not None else None
+    if draw < 0.75:
+        return History(draw_elsewhere(split, rng).text)
+    question = draw_question(home, split, rng)
+    if question is None or not isinstance(question.decision, Query):
+        return None
+    entities = resolve(home, question.decision.target) if question.decision.target != Target() else ()
+    return History(question.text, entities if len(entities) <= MAX_PREVIOUS else ())

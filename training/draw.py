@@ -6,29 +6,33 @@ from contextlib import suppress
 
 from picoqwen_core.home.decision import Act, Decision, Target
 from picoqwen_core.home.dsl import UndecodableError, encode
+from picoqwen_core.home.gloss import LANGUAGES
 from picoqwen_core.home.linked import Link, Linked, LinkKind
 from picoqwen_core.home.linker import link
+from picoqwen_core.home.placeless import PLACELESS
 from picoqwen_core.home.render import END, render_prompt
 from picoqwen_core.messages import HomeContext
 from training.actions import Drawn, draw_action, draw_bare
 from training.dialogs import Turn, draw_follow_up, draw_several, resolve, unrelated_history
 from training.elsewhere import draw_elsewhere
+from training.foreign import draw_foreign, foreign_home
 from training.grammar import NoWordingError
 from training.homes import random_home
 from training.others import (
+    draw_except,
     draw_impossible,
     draw_list_default,
-    draw_timer,
     draw_unknown,
     draw_whole_place,
 )
 from training.phrases import load
 from training.questions import draw_question
+from training.timers import draw_broadcast, draw_clean_room, draw_timer
 
 # Category -> how often.
 MIX = {
     "action": 0.32,
-    "bare": 0.06,
+    "bare": 0.10,
     "place": 0.03,
     "several": 0.18,
     "question": 0.15,
@@ -36,12 +40,42 @@ MIX = {
     "unknown": 0.07,
     "impossible": 0.03,
     "list": 0.02,
-    "timer": 0.03,
+    "timer": 0.05,
     "elsewhere": 0.08,
+    "except": 0.035,
+    "broadcast": 0.015,
+    "clean_room": 0.02,
 }
 _PHRASES = load("requests")
 _PLAIN = frozenset(("question", "elsewhere", "follow_up"))
 HOME_REUSE = 24
+
+
+# Of the training requests, how many are in other languages than English.
+FOREIGN_SHARE = 0.45
+
+
+def mixed_draws(seed: int, split: str) -> Iterator[tuple[str, HomeContext, Turn]]:
+    """English and all other languages, as training needs them."""
+    rng = random.Random(f"mix-{split}-{seed}")
+    english = draws(seed, split)
+    others = [foreign_draws(seed, split, language) for language in LANGUAGES]
+    while True:
+        yield next(rng.choice(others) if rng.random() < FOREIGN_SHARE else english)
+
+
+def foreign_draws(seed: int, split: str, language: str) -> Iterator[tuple[str, HomeContext, Turn]]:
+    """An endless, reproducible stream of (category, home, turn) in a language other than English."""
+    rng = random.Random(f"{split}-{seed}-{language}")
+    while True:
+        home = foreign_home(language, split, rng)
+        if len(home.entities) < 4:
+            continue
+        for _ in range(HOME_REUSE):
+            drawn = draw_foreign(home, split, rng)
+            if drawn is not None:
+                category, turn = drawn
+                yield category, home, turn
 
 
 def draws(seed: int, split: str) -> Iterator[tuple[str, HomeContext, Turn]]:
@@ -74,12 +108,15 @@ def _turn(category: str, home: HomeContext, split: str, rng: random.Random) -> T
         "impossible": draw_impossible,
         "list": draw_list_default,
         "timer": draw_timer,
+        "except": draw_except,
+        "broadcast": draw_broadcast,
+        "clean_room": draw_clean_room,
         "elsewhere": lambda _home, s, r: draw_elsewhere(s, r),
     }
     drawn = drawers[category](home, split, rng)
     if drawn is None:
         return None
-    history = unrelated_history(home, split, rng) if rng.random() < 0.18 else None
+    history = unrelated_history(home, split, rng) if rng.random() < 0.25 else None
     return Turn(_noise(drawn.text, category, rng), drawn.decision, drawn.template, history)
 
 
@@ -114,7 +151,7 @@ def _names_a_device(linked: Linked, decision: Decision) -> bool:
     if not isinstance(decision, Act):
         return False
     meant = {e for action in decision.actions for e in resolve(linked.home, action.target)}
-    groups = [a.target for a in decision.actions if not a.target.entities and a.target != Target()]
+    groups = [a.target for a in decision.actions if a.verb not in PLACELESS and not a.target.entities and a.target != Target()]
     if not groups:
         return False
     named = {

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from picoqwen_core.home.decision import Act, Decision, Query
+from picoqwen_core.home.decision import Act, Action, Clarify, Decision, Query
 from picoqwen_core.home.dsl import UndecodableError, decode
 from picoqwen_core.home.linked import Linked
 from picoqwen_core.home.render import render_prompt
@@ -59,8 +59,10 @@ def effect(decision: Decision, home: HomeContext) -> Any:
     """What a decision comes to in a home, for comparison."""
     match decision:
         case Act(actions=actions):
+            if home.area is None and any(a.target.here and not resolve(home, a.target) for a in actions):
+                return Clarify(())
             return [
-                (a.verb, frozenset(e.id for e in resolve(home, a.target)), _value(a.value))
+                (a.verb, frozenset(e.id for e in resolve(home, a.target)), _value(a.value), _label(a))
                 for a in _split(actions)
             ]
         case Query(kind=kind, target=target, asked=asked):
@@ -79,6 +81,11 @@ def _split(actions: tuple[Any, ...]) -> list[Any]:
         targets = (replace(action.target, entities=(entity_id,)) for entity_id in action.target.entities)
         single.extend(replace(action, target=target) for target in targets)
     return single
+
+
+def _label(action: Action) -> str | None:
+    """A timer's name; the command of a later action is cut out by code, not by the model."""
+    return action.label.casefold() if action.label and action.verb != "delayed" else None
 
 
 def _value(value: float | str | None) -> float | str | None:

@@ -1,14 +1,26 @@
-"""Requests beside plain actions: whole places, lists, timers, and what cannot be done."""
+"""Requests beside plain actions: whole places, groups with exceptions, lists, and what cannot be done."""
 
 import random
+from dataclasses import replace
 
 from picoqwen_core.home.decision import Act, Action, Cannot, Target, Verb
+from picoqwen_core.home.targets import resolve
 from picoqwen_core.messages import HomeContext
 from training.actions import Drawn, draw_value
 from training.grammar import draw_pattern
 from training.phrases import load
 from training.pools import UNKNOWN_AREAS, UNKNOWN_DEVICES, nonsense_word
-from training.targets import NOUNS, kind_entities, refer
+from training.targets import (
+    NOUNS,
+    Said,
+    by_everywhere,
+    by_floor,
+    by_here,
+    by_room,
+    group_target,
+    kind_entities,
+    refer,
+)
 
 _PHRASES = load("requests")
 
@@ -44,36 +56,38 @@ def draw_list_default(home: HomeContext, split: str, rng: random.Random) -> Draw
     return Drawn(text, Act((Action("list_add", Target(everywhere=True, domain="todo"), value),)), template)
 
 
-DURATIONS = (
-    ("{n} minutes", 60),
-    ("{n} seconds", 1),
-    ("{n} hours", 3600),
-    ("{n} minute", 60),
-    ("{n} minutes", 60),
-)
+def draw_except(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
+    """ "All the lights except the kitchen": a group less a device, a room, or a kind."""
+    word = rng.choice(("off", "off", "on"))
+    verb: Verb = "on" if word == "on" else "off"
+    whole = rng.random() < 0.4
+    group = None if whole else rng.choice((by_everywhere, by_everywhere, by_floor, by_room, by_here))(home, "light", rng)
+    if not whole and (group is None or group.target is None):
+        return None
+    target = Target(everywhere=True) if group is None or group.target is None else group.target
+    meant = {e.id for e in resolve(home, target)}
+    said = _excluded(home, whole=whole, split=split, rng=rng)
+    if said is None or said.target is None or not {e.id for e in resolve(home, said.target)} & meant:
+        return None
+    if not meant - {e.id for e in resolve(home, said.target)}:
+        return None
+    template = draw_pattern(_PHRASES["everything_except" if whole else "group_except"], split, rng)
+    text = template.replace("{w}", word).replace("{x}", said.text).replace("{g}", group.text if group else "")
+    text = " ".join(text.replace("{p}", rng.choice(("", "", "in the house", "at home"))).split())
+    return Drawn(text, Act((Action(verb, replace(target, excluding=said.target)),)), template)
 
 
-def draw_timer(_home: HomeContext, split: str, rng: random.Random) -> Drawn:
-    """Start or cancel a timer."""
-    if rng.random() < 0.3:
-        template = draw_pattern(_PHRASES["timer_cancel"], split, rng)
-        return Drawn(template, Act((Action("timer_cancel", Target(everywhere=True)),)), template)
-    template = draw_pattern(_PHRASES["timer_start"], split, rng)
-    form, unit = rng.choice(DURATIONS)
-    number = rng.choice((rng.randint(2, 59), rng.choice((5, 10, 15, 20, 30, 45))))
-    said, seconds = rng.choice(
-        ((form.replace("{n}", str(number)), float(number * unit)),) * 4
-        + (
-            ("half an hour", 1800.0),
-            ("an hour", 3600.0),
-            ("an hour and a half", 5400.0),
-            ("a minute", 60.0),
-            ("one minute", 60.0),
-            ("1 hour and 20 minutes", 4800.0),
-        )
-    )
-    text = template.replace("{d}", said)
-    return Drawn(text, Act((Action("timer_start", Target(everywhere=True), seconds),)), template)
+def _excluded(home: HomeContext, *, whole: bool, split: str, rng: random.Random) -> Said | None:
+    draw = rng.random()
+    kinds = ("light", "tv", "speaker", "switch", "fan") if whole else ("light",)
+    if draw < 0.4:
+        area = rng.choice(home.areas)
+        words = rng.choice((f"the {area.name}", f"in the {area.name}", area.name, f"the ones in the {area.name}"))
+        return Said(words, Target(area=area.id, domain=None if whole else "light"))
+    if draw < 0.55 and whole:
+        kind = rng.choice(kinds)
+        return Said(f"the {rng.choice(NOUNS[kind])[1]}", group_target(kind, everywhere=True)) if kind in NOUNS else None
+    return refer(home, kinds, rng)
 
 
 def draw_unknown(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:

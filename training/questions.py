@@ -10,6 +10,7 @@ from training.phrases import load
 from training.targets import NOUNS, group_target, kind_entities, refer
 
 _PHRASES = load("questions")
+_REQUESTS = load("requests")
 # Group questions leave out what there is only one of.
 _GROUP_STATES = _PHRASES["states"][:4]
 
@@ -23,11 +24,31 @@ def draw_question(home: HomeContext, split: str, rng: random.Random) -> Drawn | 
         return _value_question(home, split, rng)
     if draw < 0.74:
         return _place_question(home, split, rng)
-    if draw < 0.92:
+    if draw < 0.89:
         return _group_question(home, split, rng)
+    if draw < 0.96:
+        return _schedule_question(home, split, rng)
     kind: QueryKind = rng.choice(("time", "date"))
     template = draw_pattern(_PHRASES[kind], split, rng)
     return Drawn(template, Query(kind), template)
+
+
+_DAYS = ("", "", "today", "tomorrow", "this week", "this afternoon", "tonight", "on monday", "this weekend", "right now")
+
+
+def _schedule_question(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
+    """The weather or a calendar; which one is told by the tool's or the entity's name, not by the model."""
+    kind: QueryKind = rng.choice(("weather", "weather", "calendar"))
+    template = draw_pattern(_REQUESTS[kind], split, rng)
+    day = rng.choice(_DAYS)
+    text = template.replace("{d}", day)
+    target = Target()
+    if "{t}" in text:
+        said = refer(home, ("calendar",), rng)
+        if said is None or said.target is None:
+            return None
+        text, target = text.replace("{t}", said.text), said.target
+    return Drawn(" ".join(text.split()), Query(kind, target, day if "{d}" in template and day else None), template)
 
 
 def _is_question(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:

@@ -6,10 +6,11 @@ None when the home has nothing for it.
 
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from picoqwen_core.home.decision import Target
 from picoqwen_core.home.lexicon import IGNORED, KIND_WORDS
+from picoqwen_core.home.targets import resolve
 from picoqwen_core.home.words import tokenize
 from picoqwen_core.messages import HomeContext, HomeEntity
 from training.pools import KINDS
@@ -142,12 +143,13 @@ def by_here(home: HomeContext, kind: str, rng: random.Random) -> Said | None:
     if kind not in NOUNS:
         return None
     one, many = rng.choice(NOUNS[kind])
-    if home.area is None:
-        anywhere = kind_entities(home, kind)
-        return Said(f"the {many}", ask_room=True) if len(anywhere) > 1 and kind == "light" else None
-    near = kind_entities(home, kind, home.area)
+    near = kind_entities(home, kind, home.area) if home.area else []
     if not near:
-        return None
+        target = replace(group_target(kind), here=True)
+        if home.area is not None and not resolve(home, target):
+            return None
+        plain = one if kind != "light" else many
+        return Said(rng.choice((f"the {plain}", plain)), target)
     tail = rng.choice(("", "", "", " in here", " here", " in this room", " in the room"))
     target = group_target(kind, area=home.area)
     if kind == "light" or len(near) == 1:

@@ -23,9 +23,9 @@ _SPLIT = (
 )
 
 
-def train_vocabulary(texts: Iterable[str], size: int = VOCAB_SIZE) -> Tokenizer:
-    """Learn merges from prompts and outputs; ids of the special tokens come first and are fixed."""
-    tokenizer = Tokenizer(models.BPE())
+def vocabulary_of(ids: dict[str, int], merges: list[tuple[str, str]]) -> Tokenizer:
+    """A tokenizer of known tokens and merges; with none of them one to be trained."""
+    tokenizer = Tokenizer(models.BPE(vocab=ids, merges=merges) if ids else models.BPE())
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -34,6 +34,12 @@ def train_vocabulary(texts: Iterable[str], size: int = VOCAB_SIZE) -> Tokenizer:
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def train_vocabulary(texts: Iterable[str], size: int = VOCAB_SIZE) -> Tokenizer:
+    """Learn merges from prompts and outputs; ids of the special tokens come first and are fixed."""
+    tokenizer = vocabulary_of({}, [])
     specials = [AddedToken(token, special=True, normalized=False) for token in special_tokens()]
     trainer = trainers.BpeTrainer(
         vocab_size=size,

@@ -41,8 +41,26 @@ Verb = Literal[
     "list_complete",
     "timer_start",
     "timer_cancel",
+    "timer_cancel_all",
+    "timer_more",
+    "timer_less",
+    "timer_pause",
+    "timer_resume",
+    "timer_status",
+    "delayed",
+    "broadcast",
+    "play_media",
+    "list_remove",
+    "humidity",
+    "fan_faster",
+    "fan_slower",
+    "vacuum_clean",
+    "vacuum_stop",
+    "mower_start",
+    "mower_dock",
+    "mower_stop",
 ]
-QueryKind = Literal["is", "value", "which", "count", "time", "date"]
+QueryKind = Literal["is", "value", "which", "count", "time", "date", "weather", "calendar"]
 Reason = Literal["unknown_device", "impossible"]
 
 
@@ -50,7 +68,8 @@ Reason = Literal["unknown_device", "impossible"]
 class Target:
     """What is meant: named entities, or every entity that passes the filters.
 
-    With no entities and no place, `everywhere` must be true: the whole home.
+    With no entities and no place, `everywhere` must be true: the whole home; or `here`: the room of a speaker
+    whose room is not known, which is clear only where the home has one such thing.
     """
 
     entities: tuple[str, ...] = ()
@@ -59,18 +78,22 @@ class Target:
     everywhere: bool = False
     domain: str | None = None
     device_class: str | None = None
+    here: bool = False
+    excluding: "Target | None" = None
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
     """One thing to do. `value` is a percentage, degrees, kelvin, a colour, a list item, or seconds.
 
-    "max", "min" and "half" are kept as words for the code that knows the range.
+    "max", "min" and "half" are kept as words for the code that knows the range. `label` is the name of a timer,
+    or the command that is to be run later.
     """
 
     verb: Verb
     target: Target
     value: float | str | None = None
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

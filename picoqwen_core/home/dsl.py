@@ -10,6 +10,7 @@ place. The text of a list item is copied from the request; decoding snaps it to 
 import difflib
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import cast, get_args
 
 from picoqwen_core.home.decision import (
@@ -25,7 +26,8 @@ from picoqwen_core.home.decision import (
     Target,
     Verb,
 )
-from picoqwen_core.home.linked import Linked, TurnBreak
+from picoqwen_core.home.lexicon import DELAY_WORDS
+from picoqwen_core.home.linked import Link, Linked, LinkKind, TurnBreak
 from picoqwen_core.home.render import (
     DEVICE_CLASSES,
     DOMAINS,
@@ -37,6 +39,7 @@ from picoqwen_core.home.render import (
     prompt_tokens,
     render_pieces,
 )
+from picoqwen_core.home.targets import settled
 
 VERBS: tuple[str, ...] = get_args(Verb)
 QUERY_KINDS: tuple[str, ...] = get_args(QueryKind)
@@ -44,7 +47,9 @@ REASONS: tuple[str, ...] = get_args(Reason)
 # Values that stay words, because only code that knows the device knows the number.
 VALUE_WORDS = ("max", "min", "half")
 # Verbs whose value is the user's own words, as against a word of a closed set such as a colour.
-COPIED_VALUES = ("list_add", "list_complete")
+COPIED_VALUES = ("list_add", "list_complete", "list_remove", "play_media", "broadcast")
+# What a timer is called follows this token; what is excluded from a group follows the other.
+_CALLED, _EXCEPT = "<called>", "<except>"
 _WHICH, _ESCALATE = "<which?>", "<escalate>"
 _TOKEN = re.compile(r"<[^<>\s]+>|[^<>]+")
 _WORDS = re.compile(r"[\w -]+")
@@ -63,7 +68,7 @@ def output_tokens() -> tuple[str, ...]:
         *(f"<{word}>" for word in VALUE_WORDS),
         *(f"<q:{kind}>" for kind in QUERY_KINDS),
         *(f"<cannot:{reason}>" for reason in REASONS),
-        *(_WHICH, _ESCALATE),
+        *(_WHICH, _ESCALATE, _CALLED, _EXCEPT),
     )
 
 
@@ -90,7 +95,8 @@ def encode(decision: Decision, linked: Linked) -> str:
 
 def _encode_action(action: Action, linked: Linked) -> str:
     value = "" if action.value is None else _encode_value(action.value, linked)
-    return f"<{action.verb}>{_encode_target(action.target, linked)}{value}"
+    called = f"{_CALLED}{_encode_text(action.label, linked)}" if action.label and action.verb != "delayed" else ""
+    return f"<{action.verb}>{_encode_target(action.target, linked)}{value}{called}"
 
 
 def _encode_value(value: float | str, linked: Linked) -> str:
@@ -119,7 +125,7 @@ def _text_spans(linked: Linked) -> Iterator[tuple[str, str]]:
     for first in range(start, len(pieces)):
         for last in range(first + 1, min(len(pieces), first + 10) + 1):
             span = pieces[first:last]
-            surfaces = [piece.surface for piece in span if not isinstance(piece, TurnBreak)]
+            surfaces = [p.surface for p in span if not isinstance(p, TurnBreak) and p.surface]
             yield render_pieces(span), " ".join(surfaces)
 
 
@@ -128,7 +134,8 @@ def _encode_target(target: Target, linked: Linked) -> str:
         return _encode_entities(target.entities, linked)
     kind = domain_token(target.domain) if target.domain else ""
     kind += device_class_token(target.device_class)
-    return kind + _encode_place(target, linked)
+    excluded = f"{_EXCEPT}{_encode_target(target.excluding, linked)}" if target.excluding else ""
+    return kind + _encode_place(target, linked) + excluded
 
 
 def _encode_entities(entities: tuple[str, ...], linked: Linked) -> str:
@@ -144,10 +151,14 @@ def _encode_entities(entities: tuple[str, ...], linked: Linked) -> str:
 def _encode_place(target: Target, linked: Linked) -> str:
     if target.everywhere:
         return EVERYWHERE
+    if target.here:
+        return HERE
     if target.area in linked.areas:
         return f"<a{linked.areas.index(target.area) + 1}>"
     if target.area is not None and target.area == linked.home.area:
         return HERE
+    if target.floor is None and target.area is None and (target.domain or target.device_class):
+        return ""  # what is excluded may be a kind
     if target.floor in linked.floors:
         return f"<f{linked.floors.index(target.floor) + 1}>"
     raise UndecodableError(f"the place of {target} was not said in {linked.text!r}")
@@ -168,7 +179,13 @@ def decode(output: str, linked: Linked) -> Decision:
         return Cannot(cast("Reason", head[7:]))
     if head.startswith("q:") and head[2:] in QUERY_KINDS:
         return Query(cast("QueryKind", head[2:]), reader.target(), reader.words())
-    return Act(tuple(_Reader(tokens, linked).actions()))
+    actions = tuple(_Reader(tokens, linked).actions())
+    return Act(actions) if all(resolvable(action.target, linked) for action in actions) else Clarify(())
+
+
+def resolvable(target: Target, linked: Linked) -> bool:
+    """Whether it is clear which room is meant: it is, unless the speaker's is and nobody knows it."""
+    return not target.here or linked.home.area is not None
 
 
 class _Reader:
@@ -188,7 +205,9 @@ class _Reader:
             target = self.target()
             if target == Target():
                 raise UndecodableError(f"<{verb}> has no target")
-            yield Action(cast("Verb", verb), target, self._value(copied=verb in COPIED_VALUES))
+            value = self._value(copied=verb in COPIED_VALUES)
+            label = _delayed_command(self._linked) if verb == "delayed" else self._label()
+            yield Action(cast("Verb", verb), target, value, label)
 
     def target(self) -> Target:
         entities: list[str] = []
@@ -197,7 +216,11 @@ class _Reader:
             self._at += 1
         if entities:
             return Target(entities=tuple(entities))
-        return Target(**fields)  # type: ignore[arg-type]  # keys are Target's own, set below
+        target = settled(self._linked.home, Target(**fields))  # type: ignore[arg-type]  # Target's own keys
+        if self._at < len(self._tokens) and self._tokens[self._at] == _EXCEPT:
+            self._at += 1
+            return replace(target, excluding=self.target())
+        return target
 
     def words(self) -> str | None:
         rest = "".join(token for token in self._tokens[self._at :] if not token.startswith("<"))
@@ -208,9 +231,7 @@ class _Reader:
         if token == EVERYWHERE:
             fields["everywhere"] = True
         elif token == HERE:
-            if self._linked.home.area is None:
-                raise UndecodableError("the speaker's area is not known")
-            fields["area"] = self._linked.home.area
+            fields["here"] = True
         elif token.startswith("<d:") and token[3:-1] in DOMAINS:
             fields["domain"] = token[3:-1]
         elif token.startswith("<c:") and token[3:-1] in DEVICE_CLASSES:
@@ -234,7 +255,7 @@ class _Reader:
     def _value(self, *, copied: bool) -> float | str | None:
         """The value after a target: a number said, a word for one, or text up to the next verb."""
         start = self._at
-        while self._at < len(self._tokens) and self._tokens[self._at].strip("<>") not in VERBS:
+        while self._at < len(self._tokens) and self._tokens[self._at].strip("<>") not in (*VERBS, "called"):
             self._at += 1
         taken = self._tokens[start : self._at]
         if not taken:
@@ -249,6 +270,27 @@ class _Reader:
         if not copied and not _WORDS.fullmatch(text):
             raise UndecodableError(f"{text!r} is not a value")
         return _copied(text, self._linked) if copied else text.strip()
+
+    def _label(self) -> str | None:
+        """What a timer is called, in the words of the request."""
+        if self._at == len(self._tokens) or self._tokens[self._at] != _CALLED:
+            return None
+        self._at += 1
+        value = self._value(copied=True)
+        return str(value) if value is not None else None
+
+
+def _delayed_command(linked: Linked) -> str:
+    """What is to be done later: the request without its duration and the word before it."""
+    start = max((i + 1 for i, piece in enumerate(linked.pieces) if isinstance(piece, TurnBreak)), default=0)
+    kept: list[str] = []
+    for piece in linked.pieces[start:]:
+        if isinstance(piece, Link) and piece.kind is LinkKind.DURATION:
+            if kept and kept[-1].casefold() in DELAY_WORDS:
+                kept.pop()
+        elif not isinstance(piece, TurnBreak) and piece.surface:
+            kept.append(piece.surface)
+    return " ".join(kept)
 
 
 def _copied(output: str, linked: Linked) -> str:

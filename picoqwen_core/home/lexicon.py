@@ -44,6 +44,13 @@ KIND_WORDS: dict[str, tuple[str, ...]] = {
     "motion": ("binary_sensor",),
     "sensor": ("sensor", "binary_sensor"),
     "humidifier": ("humidifier",),
+    "dehumidifier": ("humidifier",),
+    "mower": ("lawn_mower",),
+    "lawnmower": ("lawn_mower",),
+    "lawn": ("lawn_mower",),
+    "calendar": ("calendar",),
+    "weather": ("weather",),
+    "boiler": ("water_heater", "climate"),
     "tv": ("media_player",),
     "television": ("media_player",),
     "telly": ("media_player",),
@@ -75,6 +82,9 @@ IGNORED: frozenset[str] = frozenset(
     "again also now down make let need want if not no dont except but other another any some more less bit "
     "much many low high open close shut start stop add check new time day first last room house home".split()
 )
+
+# Words before a duration that go with it when a command is put off: "in ten minutes".
+DELAY_WORDS: frozenset[str] = frozenset(("in", "after", "for", "dans", "en", "dentro", "over", "tra", "fra"))
 
 # Floors are said by direction more often than by name.
 UPSTAIRS_WORDS: frozenset[str] = frozenset(("first", "second", "upper", "upstairs", "top", "1st", "2nd"))

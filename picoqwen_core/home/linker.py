@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from picoqwen_core.home.gloss import known_language
 from picoqwen_core.home.history import History
 from picoqwen_core.home.lexicon import GROUP_WORDS, IGNORED, KIND_WORDS
 from picoqwen_core.home.linked import Candidate, Link, Linked, LinkKind, Piece, TurnBreak, Word
@@ -44,15 +45,16 @@ class _Span:
 
     @property
     def surface(self) -> str:
-        return " ".join(token.surface for token in self.tokens)
+        return " ".join(token.surface for token in self.tokens if token.surface)
 
 
 def link(home: HomeContext, text: str, history: History | None = None) -> Linked:
     """Match a request, and the turn before it, against a home."""
     table = PhraseTable(home)
-    turns = [_spans(table, tokenize(text))]
+    language = known_language(home.language)
+    turns = [_spans(table, tokenize(text, language))]
     if history is not None and history.previous_text:
-        turns.insert(0, _spans(table, tokenize(history.previous_text)[-MAX_PREVIOUS_WORDS:]))
+        turns.insert(0, _spans(table, tokenize(history.previous_text, language)[-MAX_PREVIOUS_WORDS:]))
     places = _places(home, turns[-1]) or _places(home, turns[0])
     turns = [[_narrow(home, span, places) for span in turn] for turn in turns]
     turns = [_plain_list_items(home, turn) for turn in turns]

@@ -5,6 +5,7 @@ Phrases are keyed without spaces, so that "living room" and "livingroom" are the
 
 from collections.abc import Iterable, Sequence
 
+from picoqwen_core.home.gloss import known_language
 from picoqwen_core.home.lexicon import FLOOR_DIRECTIONS, IGNORED, ROOM_SYNONYMS
 from picoqwen_core.home.linked import LinkKind
 from picoqwen_core.home.words import Token, tokenize
@@ -22,15 +23,16 @@ class PhraseTable:
         # stem of a word -> ids of the entities whose name or alias has it
         self.name_words: dict[str, dict[str, None]] = {}
         self._phrases: dict[str, dict[LinkKind, dict[str, None]]] = {}
+        self._language = known_language(home.language)
         self._areas = {area.id: area.name for area in home.areas}
         for entity in home.entities:
             self._add_entity(entity)
         for area in home.areas:
             for name in (area.name, *area.aliases):
-                self._add(LinkKind.AREA, tokenize(name), area.id)
+                self._add(LinkKind.AREA, self._tokens(name), area.id)
         for floor in home.floors:
             for name in (floor.name, *floor.aliases):
-                self._add(LinkKind.FLOOR, tokenize(name), floor.id)
+                self._add(LinkKind.FLOOR, self._tokens(name), floor.id)
         self._add_room_synonyms()
         self._add_floor_directions(home)
 
@@ -44,10 +46,13 @@ class PhraseTable:
             return length, [(kind, tuple(ids)) for kind, ids in found.items()]
         return None
 
+    def _tokens(self, text: str) -> tuple[Token, ...]:
+        return tokenize(text, self._language)
+
     def _add_entity(self, entity: HomeEntity) -> None:
-        area = tokenize(self._areas[entity.area]) if entity.area in self._areas else ()
+        area = self._tokens(self._areas[entity.area]) if entity.area in self._areas else ()
         for name in (entity.name, *entity.aliases):
-            tokens = tokenize(name)
+            tokens = self._tokens(name)
             self._add(LinkKind.FULL, tokens, entity.id)
             # "kitchen lamp" is the whole name of "Lamp" in the kitchen
             if area and tokens[: len(area)] != area:
@@ -72,7 +77,7 @@ class PhraseTable:
 
     def _add_floor_directions(self, home: HomeContext) -> None:
         for word, hints in FLOOR_DIRECTIONS.items():
-            floors = [f.id for f in home.floors if hints & {token.text for token in tokenize(f.name)}]
+            floors = [f.id for f in home.floors if hints & {token.text for token in self._tokens(f.name)}]
             if word not in self._phrases and len(floors) == 1:
                 self._phrases[word] = {LinkKind.FLOOR: {floors[0]: None}}
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from picoqwen_core.home.decision import Act, Action, Target, Verb
+from picoqwen_core.home.placeless import PLACELESS, placeless_call
 from picoqwen_core.home.targets import SWITCHABLE, resolve
 from picoqwen_core.home.toolbox import Toolbox
 from picoqwen_core.messages import HomeContext, HomeEntity, ToolCall
@@ -49,8 +50,13 @@ _TOOLS: dict[Verb, tuple[str, frozenset[str] | None]] = {
     "vacuum_return": ("HassVacuumReturnToBase", frozenset(("vacuum",))),
     "list_add": ("HassListAddItem", frozenset(("todo",))),
     "list_complete": ("HassListCompleteItem", frozenset(("todo",))),
-    "timer_start": ("HassStartTimer", None),
-    "timer_cancel": ("HassCancelAllTimers", None),
+    "list_remove": ("HassListRemoveItem", frozenset(("todo",))),
+    "play_media": ("HassMediaSearchAndPlay", _MEDIA),
+    "humidity": ("HassHumidifierSetpoint", frozenset(("humidifier",))),
+    "fan_faster": ("HassFanSetSpeed", frozenset(("fan",))),
+    "fan_slower": ("HassFanSetSpeed", frozenset(("fan",))),
+    "mower_start": ("HassLawnMowerStartMowing", frozenset(("lawn_mower",))),
+    "mower_dock": ("HassLawnMowerDock", frozenset(("lawn_mower",))),
 }
 # On and off of these mean something else, or nothing.
 _NEVER_SWITCHED = frozenset(("sensor", "binary_sensor", "todo", "calendar", "weather", "person", "camera"))
@@ -58,10 +64,11 @@ _ONLY_ON = frozenset(("scene", "script", "button"))
 # Intents that act on one entity only, or whose value depends on the entity.
 _ONE_BY_ONE = frozenset(
     "temperature warmer cooler brighter dimmer louder quieter volume next previous pause play mute unmute "
-    "list_add list_complete vacuum_start vacuum_return".split()
+    "list_add list_complete list_remove vacuum_start vacuum_return play_media humidity fan_faster fan_slower "
+    "mower_start mower_dock".split()
 )
 KELVIN = {"candle": 2000, "warm": 2700, "neutral": 4000, "cool": 5500, "daylight": 6500}
-BRIGHTNESS_STEP, DEGREES_STEP, VOLUME_STEP = 20, 1, 10
+BRIGHTNESS_STEP, SPEED_STEP, DEGREES_STEP, VOLUME_STEP = 20, 25, 1, 10
 _DEFAULT_BRIGHTNESS, _DEFAULT_DEGREES = 50, 20
 
 
@@ -85,12 +92,13 @@ def plan(decision: Act, home: HomeContext, toolbox: Toolbox) -> Plan:
 
 
 def _plan_action(action: Action, home: HomeContext, toolbox: Toolbox) -> list[ToolCall] | Problem:
+    if action.verb in PLACELESS:
+        made = placeless_call(action, home, toolbox)
+        return [made] if made is not None else "no_tool"
     action = _as_domain_means(action, home)
     if action.verb not in _TOOLS:
         return "impossible"
     tool, domains = _TOOLS[action.verb]
-    if action.verb in ("timer_start", "timer_cancel"):
-        return [toolbox.call(tool, _duration(action.value))] if toolbox.has(tool) else "no_tool"
     meant = resolve(home, action.target)
     if not meant:
         return "unknown_device"
@@ -108,6 +116,13 @@ def _as_domain_means(action: Action, home: HomeContext) -> Action:
     swaps: dict[tuple[str, str], Verb] = {
         ("on", "vacuum"): "vacuum_start",
         ("off", "vacuum"): "vacuum_return",
+        ("on", "lawn_mower"): "mower_start",
+        ("off", "lawn_mower"): "mower_dock",
+        ("brightness", "humidifier"): "humidity",
+        ("brighter", "fan"): "fan_faster",
+        ("dimmer", "fan"): "fan_slower",
+        ("brighter", "climate"): "warmer",
+        ("dimmer", "climate"): "cooler",
         ("stop", "media_player"): "pause",
         ("brightness", "fan"): "fan_speed",
         ("brightness", "media_player"): "volume",
@@ -133,9 +148,10 @@ def _can(entity: HomeEntity, action: Action, domains: frozenset[str] | None) -> 
 def _calls(
     action: Action, tool: str, able: list[HomeEntity], home: HomeContext, toolbox: Toolbox
 ) -> Iterator[ToolCall]:
-    if action.verb in ("list_add", "list_complete") and not action.target.entities:
+    if action.verb in ("list_add", "list_complete", "list_remove", "play_media") and not action.target.entities:
         able = able[:1]
-    if action.target.entities or action.verb in _ONE_BY_ONE or action.target.everywhere:
+    target = action.target
+    if target.entities or action.verb in _ONE_BY_ONE or target.everywhere or target.excluding or target.here:
         for entity in _most_likely(action, able):
             yield toolbox.call(tool, {**_naming(entity, home), **_values(action, entity)})
         return
@@ -198,7 +214,13 @@ def _values(action: Action, entity: HomeEntity) -> dict[str, Any]:
         case "louder" | "quieter":
             step = int(value) if isinstance(value, float) else VOLUME_STEP
             return {"volume_step": step if action.verb == "louder" else -step}
-        case "list_add" | "list_complete":
+        case "fan_faster" | "fan_slower":
+            return {"percentage": _stepped_speed(action, entity)}
+        case "humidity":
+            return {"humidity": percent(value, least=0)}
+        case "play_media":
+            return {"search_query": str(value or "").strip()}
+        case "list_add" | "list_complete" | "list_remove":
             return {"item": str(value or "").strip()}
     return {}
 
@@ -218,19 +240,16 @@ def _stepped_brightness(action: Action, entity: HomeEntity) -> int:
     return percent(now + step if action.verb == "brighter" else now - step, least=1)
 
 
+def _stepped_speed(action: Action, entity: HomeEntity) -> int:
+    now = entity.attributes.get("percentage")
+    base = now if isinstance(now, int | float) else 0 if entity.state == "off" else _DEFAULT_BRIGHTNESS
+    return percent(base + (SPEED_STEP if action.verb == "fan_faster" else -SPEED_STEP), least=1)
+
+
 def _degrees(action: Action, entity: HomeEntity) -> float:
     if action.verb == "temperature" and isinstance(action.value, float):
         return action.value
     now = entity.attributes.get("temperature") or entity.attributes.get("current_temperature")
     base = now if isinstance(now, int | float) else _DEFAULT_DEGREES
-    return base - DEGREES_STEP if action.verb == "cooler" else base + DEGREES_STEP
-
-
-def _duration(value: float | str | None) -> dict[str, int]:
-    """Seconds as the hours, minutes and seconds that a timer is started with."""
-    if not isinstance(value, float):
-        return {}
-    minutes, seconds = divmod(round(value), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = {"hours": hours, "minutes": minutes, "seconds": seconds}
-    return {unit: amount for unit, amount in parts.items() if amount}
+    step = action.value if isinstance(action.value, float) else DEGREES_STEP
+    return base - step if action.verb == "cooler" else base + step

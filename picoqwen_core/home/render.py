@@ -6,6 +6,7 @@ so the model never depends on how a home calls its things:
     turn off the<full><1> and set the<area><a1> lights to<n1> percent<cands>...<go>
 """
 
+from picoqwen_core.home.gloss import LANGUAGES, known_language
 from picoqwen_core.home.lexicon import KIND_WORDS
 from picoqwen_core.home.linked import Candidate, Link, Linked, LinkKind, Piece, TurnBreak, Word
 from picoqwen_core.home.linker import MAX_AREAS, MAX_CANDIDATES, MAX_FLOORS, MAX_NUMBERS
@@ -32,10 +33,8 @@ _TAUGHT_CLASSES = {
 _TAUGHT_AS = {
     "automation": "input_boolean",
     "button": "script",
-    "humidifier": "switch",
     "remote": "switch",
     "siren": "switch",
-    "water_heater": "switch",
 }
 
 START, CANDIDATES, GO, END, PAD = "<home>", "<cands>", "<go>", "<end>", "<pad>"
@@ -73,6 +72,7 @@ def prompt_tokens() -> tuple[str, ...]:
         *(f"<n{i + 1}>" for i in range(MAX_NUMBERS)),
         *(domain_token(domain) for domain in DOMAINS),
         *(device_class_token(device_class) for device_class in DEVICE_CLASSES),
+        *(f"<l:{language}>" for language in LANGUAGES),
     )
 
 
@@ -91,7 +91,9 @@ def render_prompt(linked: Linked) -> str:
     speaker = HERE if linked.home.area else NO_AREA
     request = render_pieces(linked.pieces)
     candidates = "".join(_candidate(linked, index, c) for index, c in enumerate(linked.candidates))
-    return f"{START}{speaker}{request}{CANDIDATES}{candidates}{GO}"
+    language = known_language(linked.home.language)
+    said_in = f"<l:{language}>" if language != "en" else ""
+    return f"{START}{speaker}{said_in}{request}{CANDIDATES}{candidates}{GO}"
 
 
 def render_pieces(pieces: tuple[Piece, ...]) -> str:

@@ -1,5 +1,7 @@
 """Which entities of a home a decision's target means."""
 
+from dataclasses import replace
+
 from picoqwen_core.home.decision import Target
 from picoqwen_core.messages import HomeContext, HomeEntity
 
@@ -14,6 +16,10 @@ def resolve(home: HomeContext, target: Target) -> tuple[HomeEntity, ...]:
     if target.entities:
         wanted = {entity.id: entity for entity in home.entities}
         return tuple(wanted[entity_id] for entity_id in target.entities if entity_id in wanted)
+    if target.here:
+        return _only_one(home, target)
+    if target.excluding is not None:
+        return _without(home, target)
     places = _areas(home, target)
     found = [
         entity
@@ -29,6 +35,32 @@ def resolve(home: HomeContext, target: Target) -> tuple[HomeEntity, ...]:
     return tuple(
         entity for entity in found if entity.device_class in _WINDOW_COVERS or not entity.device_class
     )
+
+
+def _only_one(home: HomeContext, target: Target) -> tuple[HomeEntity, ...]:
+    """What is meant where no room was said: what the speaker's room has, else the only one of the home."""
+    if home.area is not None and (found := resolve(home, replace(target, here=False, area=home.area))):
+        return found
+    anywhere = resolve(home, replace(target, here=False, everywhere=True))
+    return anywhere if len(anywhere) == 1 else ()
+
+
+def settled(home: HomeContext, target: Target) -> Target:
+    """A target with "here" replaced by what it comes to; unchanged when that is not clear."""
+    if not target.here:
+        return target
+    found = resolve(home, target)
+    if home.area is not None and (not target.domain or any(entity.area == home.area for entity in found)):
+        return replace(target, here=False, area=home.area)
+    return Target(entities=(found[0].id,)) if found and target.domain else target
+
+
+def _without(home: HomeContext, target: Target) -> tuple[HomeEntity, ...]:
+    """A group less what is excluded from it."""
+    assert target.excluding is not None
+    excluded = {entity.id for entity in resolve(home, target.excluding)}
+    group = resolve(home, replace(target, excluding=None))
+    return tuple(entity for entity in group if entity.id not in excluded)
 
 
 def _of_no_class(found: list[HomeEntity]) -> list[HomeEntity]:

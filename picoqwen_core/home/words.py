@@ -1,10 +1,15 @@
-"""Words of a request: splitting, stems, and spoken numbers and durations (English)."""
+"""Words of a request: splitting, stems, and spoken numbers and durations (English; others by gloss.py)."""
 
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from picoqwen_core.home.gloss import gloss
+
 _WORD = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+(?:['’][^\W\d_]+)*|[%°]")
+
+# "l'éclairage", "dell'ufficio": the article is a word of its own.
+_CLITIC = re.compile(r"(?<=[ldnsmq])['’]")
 
 _UNITS = {
     w: float(i)
@@ -46,10 +51,27 @@ def stem(word: str) -> str:
 
 
 @lru_cache(maxsize=16384)
-def tokenize(text: str) -> tuple[Token, ...]:
-    """Split text into words, joining spoken numbers ("twenty one") and durations into one token each."""
-    words = [_word_token(match) for match in _WORD.finditer(text)]
+def tokenize(text: str, language: str = "en") -> tuple[Token, ...]:
+    """Split text into words, joining spoken numbers ("twenty one") and durations into one token each.
+
+    Words of other languages come out as English ones; `surface` stays what was written.
+    """
+    if language == "en":
+        words = [_word_token(match) for match in _WORD.finditer(text)]
+    else:
+        words = [token for match in _WORD.finditer(text) for token in _glossed(match, language)]
     return tuple(_join_durations(_join_numbers(words)))
+
+
+def _glossed(match: re.Match[str], language: str) -> list[Token]:
+    """A word of another language as one or more English ones; the first keeps what was written."""
+    token = _word_token(match)
+    if token.value is not None:
+        return [token]
+    parts = _CLITIC.split(token.surface.casefold(), maxsplit=1)
+    words = [word for part in parts for word in gloss(part, language)]
+    surfaces = [token.surface] + [""] * (len(words) - 1)
+    return [Token(word, stem(word), surface) for word, surface in zip(words, surfaces, strict=True)]
 
 
 def _word_token(match: re.Match[str]) -> Token:
@@ -68,7 +90,7 @@ def _join_numbers(words: list[Token]) -> list[Token]:
     while index < len(words):
         value, length = _spoken_number(words, index)
         if length:
-            surface = " ".join(word.surface for word in words[index : index + length])
+            surface = " ".join(word.surface for word in words[index : index + length] if word.surface)
             text = f"{value:g}"
             joined.append(Token(text, text, surface, value))
             index += length
@@ -118,7 +140,7 @@ def _join_durations(words: list[Token]) -> list[Token]:
     while index < len(words):
         seconds, length = _duration(words, index)
         if length:
-            surface = " ".join(word.surface for word in words[index : index + length])
+            surface = " ".join(word.surface for word in words[index : index + length] if word.surface)
             joined.append(Token(f"{seconds:g}s", f"{seconds:g}s", surface, seconds, duration=True))
             index += length
         else:

@@ -5,7 +5,7 @@ import pytest
 from picoqwen_core.home.decision import Act, Action, Cannot, Clarify, Decision, Escalate, Query, Target
 from picoqwen_core.home.dsl import UndecodableError, decode, encode, special_tokens
 from picoqwen_core.home.linker import link
-from tests.home.house import home
+from tests.home.house import entity, home
 
 LAMP = Target(("light.kitchen",))
 TIMER = Target(everywhere=True)
@@ -83,9 +83,30 @@ def test_what_means_nothing_is_refused(output: str) -> None:
         decode(output, link(home(), "turn off the kitchen lamp and the shopping list"))
 
 
-def test_here_is_refused_when_nobody_knows_where_the_speaker_is() -> None:
-    with pytest.raises(UndecodableError, match="speaker"):
-        decode("<off><d:light><here>", link(home(None), "lights off"))
+def test_here_asks_for_the_room_when_nobody_knows_where_the_speaker_is() -> None:
+    assert decode("<off><d:light><here>", link(home(None), "lights off")) == Clarify(())
+
+
+def test_here_means_the_only_one_of_the_home_where_the_room_has_none() -> None:
+    mower = entity("lawn_mower.shaun", "Shaun")
+    for area in (None, "kitchen"):
+        decision = decode("<mower_start><d:lawn_mower><here>", link(home(area, mower), "mow"))
+        assert decision == Act((Action("mower_start", Target(("lawn_mower.shaun",))),))
+
+
+def test_a_group_less_something_and_named_timers_come_back_whole() -> None:
+    linked = link(home("kitchen"), "all lights off except the kitchen, pizza timer 5 minutes")
+    excluded = Target(everywhere=True, domain="light", excluding=Target(area="kitchen", domain="light"))
+    wanted = Act(
+        (Action("off", excluded), Action("timer_start", Target(everywhere=True), 300.0, "pizza")),
+    )
+    assert decode(encode(wanted, linked), linked) == wanted
+
+
+def test_a_command_for_later_is_kept_without_its_duration() -> None:
+    linked = link(home("kitchen"), "turn off the kitchen lamp in 10 minutes")
+    (action,) = decode("<delayed><all><n1>", linked).actions  # type: ignore[union-attr]
+    assert (action.value, action.label) == (600.0, "turn off the kitchen lamp")
 
 
 def test_an_entity_that_is_no_candidate_cannot_be_a_label() -> None:

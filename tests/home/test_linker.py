@@ -106,7 +106,7 @@ def test_a_crowd_of_previous_entities_is_forgotten() -> None:
 def test_kinds_that_were_never_taught_look_like_those_that_were() -> None:
     more = (
         entity("switch.tea", "Tea Kettle", device_class="outlet"),
-        entity("humidifier.h", "Mist Maker", device_class="humidifier"),
+        entity("siren.s", "Mist Maker"),
     )
     assert "<1><d:switch><full><go>" in render_prompt(link(home(None, *more), "tea kettle on"))
     assert "<1><d:switch><full><go>" in render_prompt(link(home(None, *more), "mist maker on"))

@@ -1,0 +1,68 @@
+"""Other languages as English: each word that people say to a home is read as the English one that means it.
+
+So the linker's word lists, numbers and durations, and the model's vocabulary serve every language; only word order
+is left to be learned. The tables are languages/*.toml, written by hand. What no table knows stays as it is.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from picoqwen_core.home.lexicon import KIND_WORDS
+
+LANGUAGES = ("de", "fr", "es", "nl", "it")
+# Languages that write compounds as one word: "Küchenlampe" is a lamp of the kitchen.
+_COMPOUNDING = ("de", "nl")
+# What may stand between the parts of a compound.
+_JOINTS = ("", "n", "s", "en", "er", "e")
+_FOLDER = Path(__file__).parent / "languages"
+_MIN_PREFIX = 3
+
+
+def known_language(tag: str) -> str:
+    """ "de" for "de-AT"; "en" for every language that has no table."""
+    language = tag.replace("_", "-").partition("-")[0].casefold()
+    return language if language in LANGUAGES else "en"
+
+
+@lru_cache(maxsize=8)
+def table(language: str) -> Mapping[str, tuple[str, ...]]:
+    """Words of a language, casefolded, and the English words that stand for each."""
+    with (_FOLDER / f"{language}.toml").open("rb") as file:
+        data = tomllib.load(file)
+    words: dict[str, tuple[str, ...]] = {}
+    for english, foreign in data.items():
+        for word in foreign.split():
+            words.setdefault(word, tuple(english.replace("-", " ").split()))
+    return words
+
+
+@lru_cache(maxsize=16384)
+def gloss(word: str, language: str) -> tuple[str, ...]:
+    """A casefolded word in English words; itself when it is not known."""
+    known = table(language)
+    if word in known:
+        return known[word]
+    if language == "de" and word.removesuffix("s") in known:  # "des Bads"
+        return known[word.removesuffix("s")]
+    return _compound(word, language) or (word,)
+
+
+def _compound(word: str, language: str) -> tuple[str, ...]:
+    """The parts of "deckenlampe", whose last part says what kind of thing it is; nothing for other words."""
+    if language not in _COMPOUNDING:
+        return ()
+    known = table(language)
+    for cut in range(_MIN_PREFIX, len(word) - 2):
+        kind = known.get(word[cut:])
+        if kind is not None and kind[-1].removesuffix("s") in KIND_WORDS:
+            return (*_first_part(word[:cut], known), *kind)
+    return ()
+
+
+def _first_part(part: str, known: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    for joint in _JOINTS:
+        if part.endswith(joint) and (base := part[: len(part) - len(joint)]) in known:
+            return known[base]
+    return (part,)

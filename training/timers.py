@@ -1,0 +1,111 @@
+"""Timers, commands for later, announcements, and rooms to be vacuumed."""
+
+import random
+import re
+
+from picoqwen_core.home.decision import Act, Action, Target, Verb
+from picoqwen_core.messages import HomeContext
+from training.actions import Drawn, draw_action
+from training.grammar import draw_pattern
+from training.phrases import load
+from training.targets import kind_entities, refer
+
+_PHRASES = load("requests")
+_UNITS = (("minute", 60), ("minute", 60), ("second", 1), ("hour", 3600))
+_SPOKEN = (
+    ("half an hour", 1800.0),
+    ("an hour", 3600.0),
+    ("an hour and a half", 5400.0),
+    ("a minute", 60.0),
+    ("one minute", 60.0),
+    ("1 hour and 20 minutes", 4800.0),
+    ("a quarter of an hour", 900.0),
+)
+# Verbs that need a duration beside the timer.
+_WITH_DURATION = ("timer_more", "timer_less")
+_VERBS: tuple[Verb, ...] = ("timer_more", "timer_less", "timer_pause", "timer_resume", "timer_status")
+
+
+def draw_duration(rng: random.Random) -> tuple[str, float]:
+    """A duration as said, and in seconds."""
+    if rng.random() < 0.25:
+        return rng.choice(_SPOKEN)
+    unit, seconds = rng.choice(_UNITS)
+    number = rng.choice((rng.randint(2, 59), rng.choice((5, 10, 15, 20, 30, 45))))
+    return f"{number} {unit}{rng.choice(('s', 's', 's', ''))}", float(number * seconds)
+
+
+def draw_timer(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
+    """One of the seven things that are done with timers, or a command for later."""
+    draw = rng.random()
+    if draw < 0.22:
+        return _delayed(home, split, rng)
+    if draw < 0.5:
+        return _start(split, rng)
+    if draw < 0.56:
+        return _timer("timer_cancel_all", _PHRASES["timer_cancel_all"], split, rng)
+    if draw < 0.7:
+        plain = rng.random() < 0.5
+        return _timer("timer_cancel", _PHRASES["timer_cancel" if plain else "timer_cancel_one"], split, rng)
+    verb = rng.choice(_VERBS)
+    return _timer(verb, _PHRASES[verb], split, rng)
+
+
+def _start(split: str, rng: random.Random) -> Drawn:
+    said, seconds = draw_duration(rng)
+    named = rng.random() < 0.45
+    pattern = draw_pattern(_PHRASES["timer_start_named" if named else "timer_start"], split, rng)
+    label = rng.choice(_PHRASES["timer_names"][split]) if named else None
+    text = pattern.replace("{d}", said).replace("{n}", label or "")
+    return Drawn(text, Act((Action("timer_start", Target(everywhere=True), seconds, label),)), pattern)
+
+
+def _timer(verb: Verb, patterns: tuple[str, ...], split: str, rng: random.Random) -> Drawn:
+    pattern = draw_pattern(patterns, split, rng)
+    said, seconds = draw_duration(rng)
+    label = rng.choice(_PHRASES["timer_names"][split]) if rng.random() < 0.5 else None
+    if label is None and re.search(r"for (the )?\{n\}", pattern):
+        pattern = re.sub(r" for (the )?\{n\}", "", pattern)
+    value = seconds if verb in _WITH_DURATION else None
+    label = label if "{n}" in pattern else None
+    if label is None and verb not in _WITH_DURATION and verb != "timer_cancel_all" and rng.random() < 0.15:
+        value, pattern = seconds, pattern.replace("{n}", "{d}")  # "the 5 minute timer"
+    text = " ".join(pattern.replace("{d}", said).replace("{n}", label or "").split())
+    value = value if said in text else None
+    return Drawn(text, Act((Action(verb, Target(everywhere=True), value, label),)), pattern)
+
+
+def _delayed(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
+    """ "Turn off the fan in ten minutes": the command is kept as it was said."""
+    command = draw_action(home, split, rng)
+    if command is None or not isinstance(command.decision, Act) or re.search(r"\bin$|\d", command.text):
+        return None  # what ends in "in" or says a number is not told apart from the delay
+    said, seconds = draw_duration(rng)
+    pattern = draw_pattern(_PHRASES["delayed"], split, rng)
+    text = pattern.replace("{c}", command.text).replace("{d}", said)
+    action = Action("delayed", Target(everywhere=True), seconds)
+    return Drawn(text, Act((action,)), f"{pattern}+{command.template}")
+
+
+def draw_broadcast(_home: HomeContext, split: str, rng: random.Random) -> Drawn:
+    """Something to be said on all speakers."""
+    pattern = draw_pattern(_PHRASES["broadcast"], split, rng)
+    message = rng.choice(_PHRASES["messages"][split])
+    action = Action("broadcast", Target(everywhere=True), message)
+    return Drawn(pattern.replace("{m}", message), Act((action,)), pattern)
+
+
+def draw_clean_room(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
+    """A room for the vacuum: the room is what to clean, not where the vacuum is."""
+    if not kind_entities(home, "vacuum"):
+        return None
+    pattern = draw_pattern(_PHRASES["vacuum_clean"], split, rng)
+    area = rng.choice(home.areas)
+    place, target = f"the {area.name}", Target(area=area.id)
+    if home.area and rng.random() < 0.15:
+        place, target = rng.choice(("in here", "this room", "here")), Target(area=home.area)
+    said = refer(home, ("vacuum",), rng) if "{t}" in pattern else None
+    if "{t}" in pattern and (said is None or said.target is None or said.target.area or said.target.floor):
+        return None
+    text = pattern.replace("{p}", place).replace("{t}", said.text if said else "")
+    return Drawn(text, Act((Action("vacuum_clean", target),)), pattern)
