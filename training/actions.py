@@ -12,6 +12,17 @@ from training.phrases import load
 from training.pools import COLORS, ITEMS, KINDS, nonsense_word
 from training.targets import Said, refer
 
+_WHITES = (
+    ("warm white", "warm"),
+    ("warm", "warm"),
+    ("cool white", "cool"),
+    ("cold white", "cool"),
+    ("daylight", "daylight"),
+    ("neutral white", "neutral"),
+    ("soft white", "warm"),
+    ("candle light", "candle"),
+)
+_WHITE_WORDS = (("warmer", "warm"), ("warm", "warm"), ("cooler", "cool"), ("cold", "cool"))
 _MEDIA = load("requests")["media"]
 COVERS = ("blind", "curtain", "shutter", "shade", "garage", "gate", "window_cover")
 
@@ -56,39 +67,23 @@ def draw_value(kind: str | None, split: str, rng: random.Random) -> tuple[str, f
         case "degrees":
             number = rng.choice((rng.randint(15, 27), rng.randint(15, 26) + 0.5))
             return f"{number:g}{rng.choice((' degrees', '', ' degrees celsius', '°'))}", float(number)
-        case "percent_step":
-            number = rng.choice((5, 10, 15, 20, 25, 30, 40, 50))
-            return f"{number}{rng.choice((' percent', '%', ' percent', ''))}", float(number)
-        case "degrees_step":
-            number = rng.choice((1, 2, 3, 4, 5, 0.5, 1.5))
-            unit = " degree" if number == 1 else " degrees"
-            return f"{number:g}{rng.choice((unit, unit, '°'))}", float(number)
+        case "percent_step" | "degrees_step":
+            return _draw_step(kind, rng)
         case "media":
             title = rng.choice(_MEDIA[split])
             if rng.random() < 0.4:
                 title = " ".join(nonsense_word(rng) for _ in range(rng.randint(1, 3)))
             return title, title
-        case "white_word":
-            return rng.choice((("warmer", "warm"), ("warm", "warm"), ("cooler", "cool"), ("cold", "cool")))
         case "color":
             color = rng.choice(COLORS)
             return color, color
-        case "white":
+        case "white" | "white_word":
+            if kind == "white_word":
+                return rng.choice(_WHITE_WORDS)
             if rng.random() < 0.3:
                 kelvin = rng.choice((2200, 2700, 3000, 3500, 4000, 5000, 6000, 6500))
                 return f"{kelvin} kelvin", float(kelvin)
-            said, meant = rng.choice(
-                (
-                    ("warm white", "warm"),
-                    ("warm", "warm"),
-                    ("cool white", "cool"),
-                    ("cold white", "cool"),
-                    ("daylight", "daylight"),
-                    ("neutral white", "neutral"),
-                    ("soft white", "warm"),
-                    ("candle light", "candle"),
-                )
-            )
+            said, meant = rng.choice(_WHITES)
             return said, meant
         case "item":
             item = rng.choice(ITEMS[split])
@@ -99,6 +94,16 @@ def draw_value(kind: str | None, split: str, rng: random.Random) -> tuple[str, f
             return item, item
         case _:
             return "", kind
+
+
+def _draw_step(kind: str, rng: random.Random) -> tuple[str, float]:
+    """By how much something is to change: as said, and as meant."""
+    if kind == "percent_step":
+        number: float = rng.choice((5, 10, 15, 20, 25, 30, 40, 50))
+        return f"{number}{rng.choice((' percent', '%', ' percent', ''))}", float(number)
+    number = rng.choice((1, 2, 3, 4, 5, 0.5, 1.5))
+    unit = " degree" if number == 1 else " degrees"
+    return f"{number:g}{rng.choice((unit, unit, '°'))}", float(number)
 
 
 def draw_action(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:

@@ -78,12 +78,12 @@ def foreign_draws(seed: int, split: str, language: str) -> Iterator[tuple[str, H
                 yield category, home, turn
 
 
-def draws(seed: int, split: str) -> Iterator[tuple[str, HomeContext, Turn]]:
-    """An endless, reproducible stream of (category, home, turn)."""
+def draws(seed: int, split: str, size: int | None = None) -> Iterator[tuple[str, HomeContext, Turn]]:
+    """An endless, reproducible stream of (category, home, turn); `size` is the entities of a home."""
     rng = random.Random(f"{split}-{seed}")
     categories, weights = list(MIX), list(MIX.values())
     while True:
-        home = random_home(rng, split)
+        home = random_home(rng, split, size)
         if len(home.entities) < 4:
             continue
         for _ in range(HOME_REUSE):
@@ -151,7 +151,11 @@ def _names_a_device(linked: Linked, decision: Decision) -> bool:
     if not isinstance(decision, Act):
         return False
     meant = {e for action in decision.actions for e in resolve(linked.home, action.target)}
-    groups = [a.target for a in decision.actions if a.verb not in PLACELESS and not a.target.entities and a.target != Target()]
+    groups = [
+        a.target
+        for a in decision.actions
+        if a.verb not in PLACELESS and not a.target.entities and a.target != Target()
+    ]
     if not groups:
         return False
     named = {

@@ -2,34 +2,51 @@
 
 Homes, names, rooms and wordings are of the validation split. A request counts as right when the decision has
 the same effect: the same verbs and values on the same entities, the same question, or the same refusal.
-Categories with too few wordings to hold any out (timers, lists, whole places) are not measured.
+Requests come in the mix of the generator, so a category with few wordings to hold out counts for less.
 """
 
 import argparse
 import json
 import math
 import time
-from collections import defaultdict
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from picoqwen_core.home.decision import Act, Action, Clarify, Decision, Query
-from picoqwen_core.home.dsl import UndecodableError, decode
+from picoqwen_core.home.dsl import UndecodableError, decode, encode
+from picoqwen_core.home.gloss import LANGUAGES
 from picoqwen_core.home.linked import Linked
+from picoqwen_core.home.linker import link
+from picoqwen_core.home.placeless import PLACELESS
 from picoqwen_core.home.render import render_prompt
 from picoqwen_core.home.targets import resolve
 from picoqwen_core.loaders.gguf import open_gguf
 from picoqwen_core.messages import HomeContext
 from picoqwen_core.model.qwen3 import Qwen3
 from picoqwen_core.tokenizer import Tokenizer
-from training.draw import MIX, draws, label
+from training.dialogs import Turn
+from training.draw import draws, foreign_draws
 
 BUILT_IN = Path(__file__).parents[1] / "picoqwen_core" / "home" / "models" / "pico-home.gguf"
 MAX_OUTPUT = 64
-_MAX_DRAWS_PER_REQUEST = 60
+# A prompt in, the output and its probability out.
+Complete = Callable[[str], tuple[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one request went."""
+
+    category: str
+    right: bool
+    wrong_action: bool
+    confidence: float
+    milliseconds: float
 
 
 class Greedy:
@@ -41,18 +58,21 @@ class Greedy:
         self._model = Qwen3.from_checkpoint(checkpoint, threads=1)
         self._cache = self._model.new_cache()
 
-    def __call__(self, prompt: str) -> str:
-        """Output text with its special tokens."""
+    def __call__(self, prompt: str) -> tuple[str, float]:
+        """Output text with its special tokens, and the probability that the model gives to it."""
+        log_probability = 0.0
         self._cache.truncate(0)
         ids = np.array(self._tokenizer.encode(prompt), np.int32)
         output: list[int] = []
         while len(output) < MAX_OUTPUT:
-            token = int(self._model.forward(ids, self._cache).argmax())
+            logits = np.asarray(self._model.forward(ids, self._cache), np.float64).reshape(-1)
+            token = int(logits.argmax())
+            log_probability -= float(np.log(np.exp(logits - logits[token]).sum()))
             if token in self._tokenizer.stop_ids:
                 break
             output.append(token)
             ids = np.array([token], np.int32)
-        return self._tokenizer.decode(output)
+        return self._tokenizer.decode(output), math.exp(log_probability)
 
 
 def effect(decision: Decision, home: HomeContext) -> Any:
@@ -100,23 +120,104 @@ def is_right(output: str, decision: Decision, linked: Linked) -> bool:
         return False
 
 
-def measure(complete: Greedy, count: int, seed: int) -> tuple[dict[str, list[bool]], list[float]]:
-    """Results by category, as often as the mix of requests has it, and milliseconds of each."""
-    wanted = {category: max(20, round(share * count)) for category, share in MIX.items()}
-    results: dict[str, list[bool]] = defaultdict(list)
-    times: list[float] = []
-    for drawn, (category, home, turn) in enumerate(draws(seed, "validation")):
-        open_ones = [c for c, n in wanted.items() if len(results[c]) < n]
-        if not open_ones or drawn > count * _MAX_DRAWS_PER_REQUEST:
-            break
-        if category not in open_ones or (labelled := label(home, turn)) is None:
+def measure(
+    requests: int,
+    language: str = "en",
+    entities: int | None = None,
+    *,
+    seed: int = 2026,
+    complete: Complete | None = None,
+) -> dict[str, Any]:
+    """Accuracy and what goes with it on requests of the validation split, for a benchmark.
+
+    language: "en" or one of gloss.LANGUAGES; entities: the size of each home, else as training has them.
+    Shares are of 1; `by_category` holds [right, requests] of each.
+    """
+    complete = complete or Greedy(BUILT_IN)
+    outcomes = list(outcomes_of(complete, requests, language, entities, seed))
+    right = sum(o.right for o in outcomes)
+    elsewhere = [o for o in outcomes if o.category == "elsewhere"]
+    questions = [o for o in outcomes if o.category == "question"]
+    by_category: dict[str, list[int]] = {}
+    for outcome in outcomes:
+        counts = by_category.setdefault(outcome.category, [0, 0])
+        counts[0] += outcome.right
+        counts[1] += 1
+    times = sorted(o.milliseconds for o in outcomes)
+    return {
+        "requests": len(outcomes),
+        "accuracy": right / max(1, len(outcomes)),
+        "interval": interval(right, len(outcomes)),
+        "wrong_action_rate": sum(o.wrong_action for o in outcomes) / max(1, len(outcomes)),
+        "escalation_accuracy": sum(o.right for o in elsewhere) / len(elsewhere) if elsewhere else None,
+        "questions_accuracy": sum(o.right for o in questions) / len(questions) if questions else None,
+        "calibration_error": calibration_error([(o.confidence, o.right) for o in outcomes]),
+        "p50_ms": times[len(times) // 2] if times else None,
+        "p95_ms": times[int(len(times) * 0.95)] if times else None,
+        "by_category": by_category,
+    }
+
+
+def outcomes_of(
+    complete: Complete, count: int, language: str, entities: int | None, seed: int
+) -> Iterator[Outcome]:
+    """`count` requests in the mix that the generator draws. What the linker cannot serve counts as wrong."""
+    stream = (
+        draws(seed, "validation", entities)
+        if language == "en"
+        else foreign_draws(seed, "validation", language)
+    )
+    for category, home, turn in islice(stream, count):
+        linked = link(home, turn.text, turn.history)
+        if not is_served(linked, turn):
+            yield Outcome(category, False, False, 0.0, 0.0)
             continue
-        linked, _ = labelled
         start = time.perf_counter()
-        output = complete(render_prompt(linked))
-        times.append((time.perf_counter() - start) * 1000)
-        results[category].append(is_right(output, turn.decision, linked))
-    return results, times
+        output, confidence = complete(render_prompt(linked))
+        milliseconds = (time.perf_counter() - start) * 1000
+        right = is_right(output, turn.decision, linked)
+        wrong = not right and acts_wrongly(output, turn.decision, linked)
+        yield Outcome(category, right, wrong, confidence, milliseconds)
+
+
+def is_served(linked: Linked, turn: Turn) -> bool:
+    """Whether the linker's evidence allows the right answer at all; a name for a group is no fault of it."""
+    try:
+        encode(turn.decision, linked)
+    except UndecodableError:
+        return False
+    return True
+
+
+def acts_wrongly(output: str, decision: Decision, linked: Linked) -> bool:
+    """Whether an output does something, to something that was not meant or that was not asked for."""
+    try:
+        predicted = decode(output, linked)
+    except UndecodableError:
+        return False
+    if not isinstance(predicted, Act):
+        return False
+    return bool(_done(predicted, linked.home) - _done(decision, linked.home))
+
+
+def _done(decision: Decision, home: HomeContext) -> set[tuple[str, str]]:
+    if not isinstance(decision, Act):
+        return set()
+    return {
+        (action.verb, name)
+        for action in decision.actions
+        for name in ([e.id for e in resolve(home, action.target)] if action.verb not in PLACELESS else [""])
+    }
+
+
+def calibration_error(pairs: list[tuple[float, bool]], bins: int = 10) -> float:
+    """Expected calibration error: how far confidence is from accuracy, over bins of equal width."""
+    error = 0.0
+    for index in range(bins):
+        inside = [(c, r) for c, r in pairs if index / bins < c <= (index + 1) / bins]
+        if inside:
+            error += abs(sum(c for c, _ in inside) - sum(r for _, r in inside)) / len(pairs)
+    return error
 
 
 def interval(right: int, total: int) -> tuple[float, float]:
@@ -130,28 +231,42 @@ def interval(right: int, total: int) -> tuple[float, float]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Print accuracy by category; with --json one object on the last line."""
+    """Print accuracy by language and category; with --json one object on the last line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=BUILT_IN)
     parser.add_argument("--requests", type=int, default=3000)
+    parser.add_argument("--languages", nargs="+", default=["en", *LANGUAGES])
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args(argv)
-    results, times = measure(Greedy(arguments.model), arguments.requests, arguments.seed)
-    print(f"{'category':<12}{'requests':>9}{'right':>8}   95 % interval")
-    everything = [right for rights in results.values() for right in rights]
-    for category, rights in [*sorted((c, r) for c, r in results.items() if r), ("all", everything)]:
-        low, high = interval(sum(rights), len(rights))
-        share = sum(rights) / max(1, len(rights))
-        print(f"{category:<12}{len(rights):>9}{share:>8.1%}   {low:.1%} to {high:.1%}")
-    times.sort()
-    p50, p95 = times[len(times) // 2], times[int(len(times) * 0.95)]
-    print(f"model time a request: p50 {p50:.1f} ms, p95 {p95:.1f} ms")
+    complete = Greedy(arguments.model)
+    figures: dict[str, Any] = {}
+    for language in arguments.languages:
+        figures[language] = measure(arguments.requests, language, seed=arguments.seed, complete=complete)
+        _print(language, figures[language])
+    small, large = (
+        measure(arguments.requests // 3, "en", size, seed=arguments.seed, complete=complete)["accuracy"]
+        for size in (20, 1000)
+    )
+    print(f"accuracy with 20 entities {small:.1%}, with 1,000 {large:.1%}")
     if arguments.json:
-        accuracy = {f"accuracy_{c}": round(sum(r) / len(r), 4) for c, r in results.items() if r}
-        overall = round(sum(everything) / len(everything), 4)
-        figures = {"accuracy": overall, "requests": len(everything), "model_p50_ms": round(p50, 2)}
-        print(json.dumps({**figures, **accuracy}))
+        print(json.dumps({**figures, "accuracy_drop_1000_entities": round(small - large, 4)}))
+
+
+def _print(language: str, figures: dict[str, Any]) -> None:
+    print(f"{language}: {'category':<12}{'requests':>9}{'right':>8}   95 % interval")
+    rows = [*sorted(figures["by_category"].items()), ("all", _total(figures["by_category"]))]
+    for category, (right, total) in rows:
+        low, high = interval(right, total)
+        print(f"    {category:<12}{total:>9}{right / total:>8.1%}   {low:.1%} to {high:.1%}")
+    print(
+        f"    wrong action {figures['wrong_action_rate']:.2%}, calibration error "
+        f"{figures['calibration_error']:.3f}, p50 {figures['p50_ms']:.1f} ms, p95 {figures['p95_ms']:.1f} ms"
+    )
+
+
+def _total(by_category: dict[str, list[int]]) -> list[int]:
+    return [sum(counts[i] for counts in by_category.values()) for i in range(2)]
 
 
 if __name__ == "__main__":

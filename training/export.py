@@ -53,8 +53,10 @@ def _model_metadata(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tokenizer_metadata(vocabulary: dict[str, Any]) -> dict[str, Any]:
-    ids: dict[str, int] = vocabulary["model"]["vocab"]
-    special = {token["content"] for token in vocabulary["added_tokens"]}
+    # Tokens that were appended to a finished vocabulary are listed among the added ones only.
+    added = {token["content"]: token["id"] for token in vocabulary["added_tokens"]}
+    ids: dict[str, int] = {**vocabulary["model"]["vocab"], **added}
+    special = set(added)
     tokens = sorted(ids, key=lambda token: ids[token])
     merges = [" ".join(pair) if isinstance(pair, list) else pair for pair in vocabulary["model"]["merges"]]
     return {

@@ -1,7 +1,7 @@
-"""Takes a model file apart again: its weights as a checkpoint, and its vocabulary with what the format has gained.
+"""Takes a model file apart again: its weights, and its vocabulary with what the format has gained since.
 
-New special tokens are appended, so that every token keeps its number and nothing that was learned is lost. Their
-embeddings begin as the mean of all with a little noise.
+New special tokens are appended, so that every token keeps its number and nothing that was learned is lost.
+Their embeddings begin as the mean of all with a little noise.
 """
 
 import argparse
@@ -39,7 +39,9 @@ def main() -> None:
     tokenizer = extended_vocabulary(dict(file.metadata))
     arguments.vocabulary.parent.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(arguments.vocabulary))
-    weights = {name: np.asarray(file.tensor(name).dequantized(), np.float32) for name in file.tensors}
+    weights: dict[str, Any] = {
+        name: np.asarray(file.tensor(name).dequantized(), np.float32) for name in file.tensors
+    }
     old = weights["token_embd.weight"]
     rng = np.random.default_rng(1)
     added = tokenizer.get_vocab_size() - len(old)

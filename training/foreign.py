@@ -1,4 +1,4 @@
-"""Requests in other languages: homes with names of the language, and Home Assistant's templates with their meaning."""
+"""Requests in other languages: homes with names of the language, and what Home Assistant's templates mean."""
 
 import random
 from dataclasses import replace
@@ -14,40 +14,102 @@ from training.pools import nonsense_word
 from training.walk import Block, Walk, blocks, draw_template
 
 _PACKS = load("foreign")
-_NAMED = ("light", "switch", "fan", "cover", "lock", "climate", "media_player", "vacuum", "lawn_mower", "scene")
-_NAMED += ("script", "todo", "valve", "sensor")
+_NAMED: tuple[str, ...] = (
+    "light",
+    "switch",
+    "fan",
+    "cover",
+    "lock",
+    "climate",
+    "media_player",
+    "vacuum",
+    "lawn_mower",
+    "scene",
+    "script",
+    "todo",
+    "valve",
+    "sensor",
+)
 # Intents by how often they are drawn; on and off carry most domains.
 _INTENTS = {
-    "HassTurnOn": 18, "HassTurnOff": 18, "HassLightSet": 10, "HassGetState": 8, "HassClimateSetTemperature": 5,
-    "HassClimateGetTemperature": 4, "HassSetPosition": 3, "HassFanSetSpeed": 2, "HassSetVolume": 3,
-    "HassSetVolumeRelative": 4, "HassMediaPause": 2, "HassMediaUnpause": 2, "HassMediaNext": 2,
-    "HassMediaPrevious": 2, "HassMediaPlayerMute": 1, "HassMediaPlayerUnmute": 1, "HassVacuumStart": 2,
-    "HassVacuumReturnToBase": 2, "HassVacuumCleanArea": 2, "HassLawnMowerStartMowing": 1, "HassLawnMowerDock": 1,
-    "HassListAddItem": 4, "HassListCompleteItem": 2, "HassListRemoveItem": 2, "HassStartTimer": 4,
-    "HassCancelTimer": 1, "HassCancelAllTimers": 1, "HassPauseTimer": 1, "HassUnpauseTimer": 1,
-    "HassTimerStatus": 2, "HassIncreaseTimer": 1, "HassDecreaseTimer": 1, "HassGetCurrentTime": 1,
-    "HassGetCurrentDate": 1, "HassGetWeather": 2, "HassBroadcast": 1, "HassMediaSearchAndPlay": 2,
-}  # fmt: skip
+    "HassTurnOn": 18,
+    "HassTurnOff": 18,
+    "HassLightSet": 10,
+    "HassGetState": 8,
+    "HassClimateSetTemperature": 5,
+    "HassClimateGetTemperature": 4,
+    "HassSetPosition": 3,
+    "HassFanSetSpeed": 2,
+    "HassSetVolume": 3,
+    "HassSetVolumeRelative": 4,
+    "HassMediaPause": 2,
+    "HassMediaUnpause": 2,
+    "HassMediaNext": 2,
+    "HassMediaPrevious": 2,
+    "HassMediaPlayerMute": 1,
+    "HassMediaPlayerUnmute": 1,
+    "HassVacuumStart": 2,
+    "HassVacuumReturnToBase": 2,
+    "HassVacuumCleanArea": 2,
+    "HassLawnMowerStartMowing": 1,
+    "HassLawnMowerDock": 1,
+    "HassListAddItem": 4,
+    "HassListCompleteItem": 2,
+    "HassListRemoveItem": 2,
+    "HassStartTimer": 4,
+    "HassCancelTimer": 1,
+    "HassCancelAllTimers": 1,
+    "HassPauseTimer": 1,
+    "HassUnpauseTimer": 1,
+    "HassTimerStatus": 2,
+    "HassIncreaseTimer": 1,
+    "HassDecreaseTimer": 1,
+    "HassGetCurrentTime": 1,
+    "HassGetCurrentDate": 1,
+    "HassGetWeather": 2,
+    "HassBroadcast": 1,
+    "HassMediaSearchAndPlay": 2,
+}
 _DOMAINS = {"HassLightSet": "light", "HassClimate": "climate", "HassFan": "fan", "HassMedia": "media_player"}
-_DOMAINS |= {"HassSetVolume": "media_player", "HassVacuum": "vacuum", "HassLawn": "lawn_mower", "HassList": "todo"}
+_DOMAINS |= {
+    "HassSetVolume": "media_player",
+    "HassVacuum": "vacuum",
+    "HassLawn": "lawn_mower",
+    "HassList": "todo",
+}
 _PLAIN_VERBS: dict[str, Verb] = {
-    "HassMediaPause": "pause", "HassMediaUnpause": "play", "HassMediaNext": "next", "HassMediaPrevious": "previous",
-    "HassMediaPlayerMute": "mute", "HassMediaPlayerUnmute": "unmute", "HassVacuumStart": "vacuum_start",
-    "HassVacuumReturnToBase": "vacuum_return", "HassLawnMowerStartMowing": "mower_start",
+    "HassMediaPause": "pause",
+    "HassMediaUnpause": "play",
+    "HassMediaNext": "next",
+    "HassMediaPrevious": "previous",
+    "HassMediaPlayerMute": "mute",
+    "HassMediaPlayerUnmute": "unmute",
+    "HassVacuumStart": "vacuum_start",
+    "HassVacuumReturnToBase": "vacuum_return",
+    "HassLawnMowerStartMowing": "mower_start",
     "HassLawnMowerDock": "mower_dock",
-}  # fmt: skip
+}
 _VALUED: dict[str, tuple[Verb, str]] = {
-    "HassClimateSetTemperature": ("temperature", "temperature"), "HassFanSetSpeed": ("fan_speed", "percentage"),
-    "HassSetPosition": ("position", "position"), "HassSetVolume": ("volume", "volume_level"),
-    "HassListAddItem": ("list_add", "item"), "HassListCompleteItem": ("list_complete", "item"),
-    "HassListRemoveItem": ("list_remove", "item"), "HassMediaSearchAndPlay": ("play_media", "search_query"),
+    "HassClimateSetTemperature": ("temperature", "temperature"),
+    "HassFanSetSpeed": ("fan_speed", "percentage"),
+    "HassSetPosition": ("position", "position"),
+    "HassSetVolume": ("volume", "volume_level"),
+    "HassListAddItem": ("list_add", "item"),
+    "HassListCompleteItem": ("list_complete", "item"),
+    "HassListRemoveItem": ("list_remove", "item"),
+    "HassMediaSearchAndPlay": ("play_media", "search_query"),
     "HassBroadcast": ("broadcast", "message"),
-}  # fmt: skip
+}
 _TIMERS: dict[str, Verb] = {
-    "HassStartTimer": "timer_start", "HassCancelTimer": "timer_cancel", "HassCancelAllTimers": "timer_cancel_all",
-    "HassPauseTimer": "timer_pause", "HassUnpauseTimer": "timer_resume", "HassTimerStatus": "timer_status",
-    "HassIncreaseTimer": "timer_more", "HassDecreaseTimer": "timer_less",
-}  # fmt: skip
+    "HassStartTimer": "timer_start",
+    "HassCancelTimer": "timer_cancel",
+    "HassCancelAllTimers": "timer_cancel_all",
+    "HassPauseTimer": "timer_pause",
+    "HassUnpauseTimer": "timer_resume",
+    "HassTimerStatus": "timer_status",
+    "HassIncreaseTimer": "timer_more",
+    "HassDecreaseTimer": "timer_less",
+}
 _EVERYWHERE = ("lawn_mower", "vacuum", "todo", "lock")
 
 
@@ -60,9 +122,7 @@ def foreign_home(language: str, split: str, rng: random.Random) -> HomeContext:
     floors = rng.sample(pack["floors"], min(len(home.floors), len(pack["floors"])))
     kept = tuple(replace(f, name=n) for f, n in zip(home.floors, floors, strict=False))
     known = {f.id for f in kept}
-    rooms = tuple(
-        replace(a, name=names[a.id], floor=a.floor if a.floor in known else None) for a in areas
-    )
+    rooms = tuple(replace(a, name=names[a.id], floor=a.floor if a.floor in known else None) for a in areas)
     entities = tuple(
         replace(e, name=_name(pack, e, names, rng), aliases=())
         for e in home.entities
@@ -119,10 +179,14 @@ class _Request:
         if isinstance(wanted, dict):
             wanted = wanted.get("value")
         default = next((d for prefix, d in _DOMAINS.items() if intent.startswith(prefix)), None)
-        domains = [wanted] if isinstance(wanted, str) else wanted or ([default] if default else list(_NAMED[:8]))
+        domains = (
+            [wanted] if isinstance(wanted, str) else wanted or ([default] if default else list(_NAMED[:8]))
+        )
         if intent == "HassSetPosition" and not wanted:
             domains = ["cover"]
-        fitting = [e for e in self.home.entities if e.domain in domains and (e.area or e.domain in _EVERYWHERE)]
+        fitting = [
+            e for e in self.home.entities if e.domain in domains and (e.area or e.domain in _EVERYWHERE)
+        ]
         fitting = fitting or [e for e in self.home.entities if e.domain in domains]
         return self.rng.choice(fitting) if fitting else None
 
@@ -232,9 +296,11 @@ class _Request:
             return Action(_PLAIN_VERBS[intent], target)
         if intent == "HassSetVolumeRelative":
             step = slots.get("volume_step")
-            value = abs(float(step)) if isinstance(step, int | float) else None
-            down = step == "down" or (isinstance(step, int | float) and step < 0) or "volume_step_down" in slots
-            return Action("quieter" if down else "louder", target, value)
+            by = abs(float(step)) if isinstance(step, int | float) else None
+            down = (
+                step == "down" or (isinstance(step, int | float) and step < 0) or "volume_step_down" in slots
+            )
+            return Action("quieter" if down else "louder", target, by)
         if intent in _VALUED:
             verb, slot = _VALUED[intent]
             value = _value(slots.get(slot))

@@ -2,24 +2,37 @@
 
 import random
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from picoqwen_core.messages import HomeArea, HomeContext, HomeEntity, HomeFloor
 from training.pools import AREAS, BRANDS, FLOORS, KINDS, MODIFIERS, OWNERS
 
 
-def random_home(rng: random.Random, split: str) -> HomeContext:
-    """A home of 3 to 14 rooms; `split` is "train" or "validation" and picks the word pools."""
-    names = rng.sample(AREAS[split], rng.randint(3, 14))
+def random_home(rng: random.Random, split: str, size: int | None = None) -> HomeContext:
+    """A home of 3 to 14 rooms; `split` is "train" or "validation" and picks the word pools.
+
+    size: so many entities, in as many rooms as it takes; rooms of one name are then numbered.
+    """
+    names = rng.sample(AREAS[split], rng.randint(3, 14)) if size is None else _rooms(rng, split, size)
     floor_names = rng.choice(FLOORS[split]) if rng.random() < 0.6 else ()
     floors = tuple(HomeFloor(f"f{i}", name) for i, name in enumerate(floor_names))
     areas = tuple(
         HomeArea(f"area_{i}", name, (), rng.choice(floors).id if floors else None)
         for i, name in enumerate(names)
     )
-    entities = tuple(_entities(rng, split, areas))
+    entities = tuple(islice(_entities(rng, split, areas), size))
     here = rng.choice(areas).id if rng.random() < 0.75 else None
     return HomeContext(entities=entities, areas=areas, floors=floors, area=here)
+
+
+def _rooms(rng: random.Random, split: str, size: int) -> list[str]:
+    """Names of more rooms than `size` entities need, at three or more to a room."""
+    pool, wanted = AREAS[split], max(3, size // 3)
+    names = [
+        f"{name} {number}".removesuffix(" 1") for number in range(1, wanted // len(pool) + 2) for name in pool
+    ]
+    return rng.sample(names, min(len(names), wanted))
 
 
 def _entities(rng: random.Random, split: str, areas: tuple[HomeArea, ...]) -> Iterator[HomeEntity]:

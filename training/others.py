@@ -61,12 +61,16 @@ def draw_except(home: HomeContext, split: str, rng: random.Random) -> Drawn | No
     word = rng.choice(("off", "off", "on"))
     verb: Verb = "on" if word == "on" else "off"
     whole = rng.random() < 0.4
-    group = None if whole else rng.choice((by_everywhere, by_everywhere, by_floor, by_room, by_here))(home, "light", rng)
+    group = (
+        None
+        if whole
+        else rng.choice((by_everywhere, by_everywhere, by_floor, by_room, by_here))(home, "light", rng)
+    )
     if not whole and (group is None or group.target is None):
         return None
     target = Target(everywhere=True) if group is None or group.target is None else group.target
     meant = {e.id for e in resolve(home, target)}
-    said = _excluded(home, whole=whole, split=split, rng=rng)
+    said = _excluded(home, whole=whole, rng=rng)
     if said is None or said.target is None or not {e.id for e in resolve(home, said.target)} & meant:
         return None
     if not meant - {e.id for e in resolve(home, said.target)}:
@@ -77,16 +81,22 @@ def draw_except(home: HomeContext, split: str, rng: random.Random) -> Drawn | No
     return Drawn(text, Act((Action(verb, replace(target, excluding=said.target)),)), template)
 
 
-def _excluded(home: HomeContext, *, whole: bool, split: str, rng: random.Random) -> Said | None:
+def _excluded(home: HomeContext, *, whole: bool, rng: random.Random) -> Said | None:
     draw = rng.random()
     kinds = ("light", "tv", "speaker", "switch", "fan") if whole else ("light",)
     if draw < 0.4:
         area = rng.choice(home.areas)
-        words = rng.choice((f"the {area.name}", f"in the {area.name}", area.name, f"the ones in the {area.name}"))
+        words = rng.choice(
+            (f"the {area.name}", f"in the {area.name}", area.name, f"the ones in the {area.name}")
+        )
         return Said(words, Target(area=area.id, domain=None if whole else "light"))
     if draw < 0.55 and whole:
         kind = rng.choice(kinds)
-        return Said(f"the {rng.choice(NOUNS[kind])[1]}", group_target(kind, everywhere=True)) if kind in NOUNS else None
+        return (
+            Said(f"the {rng.choice(NOUNS[kind])[1]}", group_target(kind, everywhere=True))
+            if kind in NOUNS
+            else None
+        )
     return refer(home, kinds, rng)
 
 

@@ -33,7 +33,18 @@ def draw_question(home: HomeContext, split: str, rng: random.Random) -> Drawn | 
     return Drawn(template, Query(kind), template)
 
 
-_DAYS = ("", "", "today", "tomorrow", "this week", "this afternoon", "tonight", "on monday", "this weekend", "right now")
+_DAYS = (
+    "",
+    "",
+    "today",
+    "tomorrow",
+    "this week",
+    "this afternoon",
+    "tonight",
+    "on monday",
+    "this weekend",
+    "right now",
+)
 
 
 def _schedule_question(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
@@ -48,7 +59,9 @@ def _schedule_question(home: HomeContext, split: str, rng: random.Random) -> Dra
         if said is None or said.target is None:
             return None
         text, target = text.replace("{t}", said.text), said.target
-    return Drawn(" ".join(text.split()), Query(kind, target, day if "{d}" in template and day else None), template)
+    return Drawn(
+        " ".join(text.split()), Query(kind, target, day if "{d}" in template and day else None), template
+    )
 
 
 def _is_question(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:

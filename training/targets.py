@@ -18,7 +18,22 @@ from training.pools import KINDS
 # What people call devices of a kind: (singular, plural), for groups and for "the fan in the bedroom".
 NOUNS = {name: kind.nouns for name, kind in KINDS.items() if kind.nouns}
 # Kinds that people tell apart by their device class.
-_BY_CLASS = ("blind", "curtain", "shutter", "shade", "garage", "gate", "tv")
+_BY_CLASS = (
+    "blind",
+    "curtain",
+    "shutter",
+    "shade",
+    "garage",
+    "gate",
+    "tv",
+    "temperature",
+    "humidity",
+    "battery",
+    "power",
+    "door",
+    "window",
+    "motion",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +159,7 @@ def by_here(home: HomeContext, kind: str, rng: random.Random) -> Said | None:
         return None
     one, many = rng.choice(NOUNS[kind])
     near = kind_entities(home, kind, home.area) if home.area else []
-    if not near:
+    if home.area is None or not near:
         target = replace(group_target(kind), here=True)
         if home.area is not None and not resolve(home, target):
             return None

@@ -1,4 +1,4 @@
-"""Sentences from Home Assistant's own intent templates: a random walk over each, recording what fills the slots.
+"""Sentences from Home Assistant's own intent templates: a random walk over each, recording the slots.
 
 The templates are of the package home-assistant-intents (Apache-2.0, https://github.com/OHF-Voice/intents).
 """
@@ -90,7 +90,9 @@ class Walk:
                 return f"{expression.prefix or ''}{self._list(expression)}{expression.suffix or ''}"
             case RuleReference():
                 rules = self._block.data.expansion_rules
-                rule = rules.get(expression.rule_name) or self._intents.expansion_rules.get(expression.rule_name)
+                rule = rules.get(expression.rule_name) or self._intents.expansion_rules.get(
+                    expression.rule_name
+                )
                 if rule is not None:
                     return self.text(rule.expression)
         self.failed = True

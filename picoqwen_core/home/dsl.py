@@ -95,7 +95,9 @@ def encode(decision: Decision, linked: Linked) -> str:
 
 def _encode_action(action: Action, linked: Linked) -> str:
     value = "" if action.value is None else _encode_value(action.value, linked)
-    called = f"{_CALLED}{_encode_text(action.label, linked)}" if action.label and action.verb != "delayed" else ""
+    called = (
+        f"{_CALLED}{_encode_text(action.label, linked)}" if action.label and action.verb != "delayed" else ""
+    )
     return f"<{action.verb}>{_encode_target(action.target, linked)}{value}{called}"
 
 

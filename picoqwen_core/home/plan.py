@@ -61,6 +61,13 @@ _TOOLS: dict[Verb, tuple[str, frozenset[str] | None]] = {
 # On and off of these mean something else, or nothing.
 _NEVER_SWITCHED = frozenset(("sensor", "binary_sensor", "todo", "calendar", "weather", "person", "camera"))
 _ONLY_ON = frozenset(("scene", "script", "button"))
+# Verbs whose value is a percentage: the argument, and the least that is sent.
+_PERCENTAGES = {
+    "fan_speed": ("percentage", 1),
+    "position": ("position", 0),
+    "volume": ("volume_level", 0),
+    "humidity": ("humidity", 0),
+}
 # Intents that act on one entity only, or whose value depends on the entity.
 _ONE_BY_ONE = frozenset(
     "temperature warmer cooler brighter dimmer louder quieter volume next previous pause play mute unmute "
@@ -148,7 +155,10 @@ def _can(entity: HomeEntity, action: Action, domains: frozenset[str] | None) -> 
 def _calls(
     action: Action, tool: str, able: list[HomeEntity], home: HomeContext, toolbox: Toolbox
 ) -> Iterator[ToolCall]:
-    if action.verb in ("list_add", "list_complete", "list_remove", "play_media") and not action.target.entities:
+    if (
+        action.verb in ("list_add", "list_complete", "list_remove", "play_media")
+        and not action.target.entities
+    ):
         able = able[:1]
     target = action.target
     if target.entities or action.verb in _ONE_BY_ONE or target.everywhere or target.excluding or target.here:
@@ -205,19 +215,14 @@ def _values(action: Action, entity: HomeEntity) -> dict[str, Any]:
             return {"temperature": kelvin}
         case "temperature" | "warmer" | "cooler":
             return {"temperature": _degrees(action, entity)}
-        case "fan_speed":
-            return {"percentage": percent(value, least=1)}
-        case "position":
-            return {"position": percent(value, least=0)}
-        case "volume":
-            return {"volume_level": percent(value, least=0)}
+        case "fan_speed" | "position" | "volume" | "humidity":
+            argument, least = _PERCENTAGES[action.verb]
+            return {argument: percent(value, least=least)}
         case "louder" | "quieter":
             step = int(value) if isinstance(value, float) else VOLUME_STEP
             return {"volume_step": step if action.verb == "louder" else -step}
         case "fan_faster" | "fan_slower":
             return {"percentage": _stepped_speed(action, entity)}
-        case "humidity":
-            return {"humidity": percent(value, least=0)}
         case "play_media":
             return {"search_query": str(value or "").strip()}
         case "list_add" | "list_complete" | "list_remove":
