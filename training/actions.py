@@ -78,13 +78,7 @@ def draw_value(kind: str | None, split: str, rng: random.Random) -> tuple[str, f
             color = rng.choice(COLORS)
             return color, color
         case "white" | "white_word":
-            if kind == "white_word":
-                return rng.choice(_WHITE_WORDS)
-            if rng.random() < 0.3:
-                kelvin = rng.choice((2200, 2700, 3000, 3500, 4000, 5000, 6000, 6500))
-                return f"{kelvin} kelvin", float(kelvin)
-            said, meant = rng.choice(_WHITES)
-            return said, meant
+            return _draw_white(kind, rng)
         case "item":
             item = rng.choice(ITEMS[split])
             if rng.random() < 0.35:
@@ -94,6 +88,16 @@ def draw_value(kind: str | None, split: str, rng: random.Random) -> tuple[str, f
             return item, item
         case _:
             return "", kind
+
+
+def _draw_white(kind: str, rng: random.Random) -> tuple[str, float | str]:
+    """A colour temperature: as said, and as meant."""
+    if kind == "white_word":
+        return rng.choice(_WHITE_WORDS)
+    if rng.random() < 0.3:
+        kelvin = rng.choice((2200, 2700, 3000, 3500, 4000, 5000, 6000, 6500))
+        return f"{kelvin} kelvin", float(kelvin)
+    return rng.choice(_WHITES)
 
 
 def _draw_step(kind: str, rng: random.Random) -> tuple[str, float]:

@@ -68,8 +68,8 @@ Reason = Literal["unknown_device", "impossible"]
 class Target:
     """What is meant: named entities, or every entity that passes the filters.
 
-    With no entities and no place, `everywhere` must be true: the whole home; or `here`: the room of a speaker
-    whose room is not known, which is clear only where the home has one such thing.
+    With no entities and no place, `everywhere` must be true: the whole home; or `here`: no place was said, so
+    the speaker's room is meant, or the only such thing of the home.
     """
 
     entities: tuple[str, ...] = ()

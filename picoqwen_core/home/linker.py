@@ -13,7 +13,7 @@ from picoqwen_core.home.gloss import known_language
 from picoqwen_core.home.history import History
 from picoqwen_core.home.lexicon import GROUP_WORDS, IGNORED, KIND_WORDS
 from picoqwen_core.home.linked import Candidate, Link, Linked, LinkKind, Piece, TurnBreak, Word
-from picoqwen_core.home.phrases import PhraseTable
+from picoqwen_core.home.phrases import PhraseTable, phrase_table
 from picoqwen_core.home.words import Token, tokenize
 from picoqwen_core.messages import HomeContext, HomeEntity
 
@@ -50,7 +50,7 @@ class _Span:
 
 def link(home: HomeContext, text: str, history: History | None = None) -> Linked:
     """Match a request, and the turn before it, against a home."""
-    table = PhraseTable(home)
+    table = phrase_table(home)
     language = known_language(home.language)
     turns = [_spans(table, tokenize(text, language))]
     if history is not None and history.previous_text:

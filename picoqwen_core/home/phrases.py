@@ -15,6 +15,28 @@ MAX_PHRASE_WORDS = 8
 Matches = list[tuple[LinkKind, tuple[str, ...]]]
 
 
+# Homes change far less often than requests come: the tables of the last few are kept.
+_KEPT_TABLES = 4
+_tables: dict[tuple[object, ...], "PhraseTable"] = {}
+
+
+def phrase_table(home: HomeContext) -> "PhraseTable":
+    """The table of a home; made anew when one of its names, rooms or floors has changed."""
+    key = (
+        home.language,
+        home.areas,
+        home.floors,
+        tuple((entity.id, entity.name, entity.aliases, entity.area) for entity in home.entities),
+    )
+    table = _tables.get(key)
+    if table is None:
+        table = PhraseTable(home)
+        while len(_tables) >= _KEPT_TABLES:
+            _tables.pop(next(iter(_tables)), None)
+        _tables[key] = table
+    return table
+
+
 class PhraseTable:
     """Looks up spans of a request among the names, aliases, rooms and floors of one home."""
 
