@@ -86,8 +86,8 @@ class Target:
 class Action:
     """One thing to do. `value` is a percentage, degrees, kelvin, a colour, a list item, or seconds.
 
-    "max", "min" and "half" are kept as words for the code that knows the range. `label` is the name of a timer,
-    or the command that is to be run later.
+    "max", "min" and "half" are kept as words for the code that knows the range. `label` is the name of a
+    timer, or the command that is to be run later.
     """
 
     verb: Verb

@@ -1,7 +1,7 @@
 """Other languages as English: each word that people say to a home is read as the English one that means it.
 
 So the linker's word lists, numbers and durations, and the model's vocabulary serve every language; only word
-order is left to be learned. The tables are languages/*.toml, written by hand. What no table knows stays as it is.
+order is left to be learned. The tables are languages/*.toml, written by hand; other words stay as they are.
 """
 
 import tomllib

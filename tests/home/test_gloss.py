@@ -1,0 +1,47 @@
+"""Other languages: read as English words, and left to a larger model as long as the model cannot act on them."""
+
+import pytest
+
+from picoqwen_core.home.gloss import LANGUAGES, gloss, known_language, table
+from picoqwen_core.home.linker import link
+from picoqwen_core.home.render import render_prompt
+from picoqwen_core.home.responder import HomeResponder
+from picoqwen_core.home.words import tokenize
+from picoqwen_core.messages import ChatRequest, HomeArea, HomeContext, HomeEntity, Message
+
+HOME = HomeContext(
+    entities=(HomeEntity("light.lamp", "Deckenlampe", "off", "light", area="kitchen"),),
+    areas=(HomeArea("kitchen", "Küche"),),
+    area="kitchen",
+    language="de-AT",
+)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_word_of_a_table_is_empty_or_means_two_things(language: str) -> None:
+    assert all(table(language).values())
+    assert known_language(f"{language}_XX") == language
+
+
+def test_compounds_are_a_place_and_a_kind() -> None:
+    assert gloss("küchenlampe", "de") == ("kitchen", "lamp")
+    assert gloss("keukenlamp", "nl") == ("kitchen", "lamp")
+
+
+def test_articles_that_lean_on_a_noun_are_words_of_their_own() -> None:
+    assert [token.text for token in tokenize("allume l'éclairage", "fr")] == ["turn", "on", "the", "light"]
+
+
+def test_a_german_request_is_linked_like_an_english_one() -> None:
+    prompt = render_prompt(link(HOME, "schalte die Deckenlampe in der Küche in zehn Minuten aus"))
+    assert "<l:de> turn the<full><1> in the<area><a1> in<duration><n1> off" in prompt
+
+
+def test_requests_in_other_languages_are_left_to_a_larger_model() -> None:
+    asked: list[str] = []
+    responder = HomeResponder(lambda prompt: asked.append(prompt) or "<off><1>")  # type: ignore[func-returns-value]
+    request = ChatRequest(messages=(Message("user", "Deckenlampe aus"),), home=HOME)
+    deltas = list(responder.respond(request))
+    assert "de-AT" in deltas[0].escalation
+    assert not asked
+    assert not any(delta.tool_call for delta in deltas)
