@@ -1,4 +1,4 @@
-"""Other languages: read as English words, and left to a larger model as long as the model cannot act on them."""
+"""Other languages: read as English words, and left to a larger model while this one cannot act on them."""
 
 import pytest
 
