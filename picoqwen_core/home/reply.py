@@ -6,6 +6,8 @@ Success is only ever claimed for entities that a result names.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from picoqwen_core.home import foreign
+from picoqwen_core.home.fixed import fixed
 from picoqwen_core.home.plan import Problem
 from picoqwen_core.home.results import ToolOutcome, read_result
 from picoqwen_core.home.wording import and_list, definite, plural_domain, with_article
@@ -51,7 +53,7 @@ _DONE: dict[str, dict[str | None, str]] = {
 def clarify(entities: Sequence[HomeEntity], home: HomeContext) -> str:
     """One short question."""
     if not entities:
-        return WHICH_ROOM
+        return fixed("which_room", home.language, WHICH_ROOM)
     names = [definite(entity) for entity in entities]
     if len({name.casefold() for name in names}) < len(names):
         areas = {area.id: area.name for area in home.areas}
@@ -62,14 +64,21 @@ def clarify(entities: Sequence[HomeEntity], home: HomeContext) -> str:
     return f"Which one: {', '.join(names[:-1])} or {names[-1]}?" if len(names) > 1 else f"{names[0]}?"
 
 
-def report(messages: Sequence[Message]) -> str:
+def report(messages: Sequence[Message], language: str = "en") -> str:
     """A short truthful reply to the results at the end of a conversation."""
     calls = {call.id: call for message in messages for call in message.tool_calls}
+    results = [
+        (
+            calls.get(message.tool_call_id or "") or ToolCall("", message.name or "", {}),
+            read_result(message.content),
+        )
+        for message in _last_results(messages)
+    ]
+    if foreign.speaks(language):
+        return foreign.told(language, results)
     done: dict[str, list[str]] = {}
     failures: list[str] = []
-    for message in _last_results(messages):
-        outcome = read_result(message.content)
-        call = calls.get(message.tool_call_id or "") or ToolCall("", message.name or "", {})
+    for call, outcome in results:
         _collect(call, outcome, done, failures)
     sentences = [_sentence(action, things) for action, things in done.items()]
     sentences += list(dict.fromkeys(failures))

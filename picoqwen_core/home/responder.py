@@ -10,6 +10,7 @@ from picoqwen_core.home import reply
 from picoqwen_core.home.answers import answer
 from picoqwen_core.home.decision import Act, Cannot, Clarify, Decision, Escalate, Query
 from picoqwen_core.home.dsl import UndecodableError, decode
+from picoqwen_core.home.fixed import fixed
 from picoqwen_core.home.history import history_of
 from picoqwen_core.home.linker import link
 from picoqwen_core.home.plan import plan
@@ -32,7 +33,7 @@ class HomeResponder:
     def respond(self, request: ChatRequest) -> Iterator[ChatDelta]:
         """Tool calls for the caller to run, or text; the last delta says which it was."""
         if request.messages[-1].role == "tool":
-            return _say(reply.report(request.messages))
+            return _say(reply.report(request.messages, request.home.language if request.home else "en"))
         text = next((m.content for m in reversed(request.messages) if m.role == "user"), "")
         home = request.home or home_from_prompt(request.messages)
         if home is None:
@@ -52,7 +53,9 @@ class HomeResponder:
             decision = decode(output, linked)
         except UndecodableError as err:
             _LOGGER.debug("not understood: %s", err)
-            return _leave("it did not understand", reply.NOT_UNDERSTOOD)
+            return _leave(
+                "it did not understand", fixed("not_understood", home.language, reply.NOT_UNDERSTOOD)
+            )
         return _carry_out(decision, request, home)
 
 
@@ -65,9 +68,11 @@ def _carry_out(decision: Decision, request: ChatRequest, home: HomeContext) -> I
         case Clarify(entities=ids):
             return _say(reply.clarify([e for e in home.entities if e.id in ids], home))
         case Cannot(reason=reason):
-            return _say(reply.PROBLEMS[reason])
+            return _say(fixed(reason, home.language, reply.PROBLEMS[reason]))
         case Escalate():
-            return _leave(NOT_ABOUT_HOME, reply.NOT_ABOUT_THE_HOME)
+            return _leave(
+                NOT_ABOUT_HOME, fixed("not_about_the_home", home.language, reply.NOT_ABOUT_THE_HOME)
+            )
         case Act():
             return _act(decision, request, home)
 
@@ -81,7 +86,7 @@ def _leave(why: str, otherwise: str) -> Iterator[ChatDelta]:
 def _act(decision: Act, request: ChatRequest, home: HomeContext) -> Iterator[ChatDelta]:
     made = plan(decision, home, Toolbox(request.tools))
     if made.problem is not None:
-        yield from _say(reply.PROBLEMS[made.problem])
+        yield from _say(fixed(made.problem, home.language, reply.PROBLEMS[made.problem]))
         return
     for call in made.calls:
         yield ChatDelta(tool_call=call)
