@@ -83,11 +83,19 @@ class Runner:
         await self.interrupt()
         self.store.close()
 
-    def start(self, name: str, text: str, owner: str, limits: Mapping[str, float] | None = None) -> FlowRun:
+    def start(
+        self,
+        name: str,
+        text: str,
+        owner: str,
+        limits: Mapping[str, float] | None = None,
+        model: str | None = None,
+    ) -> FlowRun:
         """Begin a run. Raises RequestError for a flow that there is not, BusyError for too many."""
         flow = self.orchestrator.flow(name)
-        run = self.orchestrator.begin(text, limits=lowered(flow.limits, limits or {}), owner=owner)
-        return self._begin(FlowRun(flow, run, {"input": text}, None, time.time()))
+        lower = lowered(flow.limits, limits or {})
+        run = self.orchestrator.begin(text, limits=lower, owner=owner, model=model)
+        return self._begin(FlowRun(flow, run, {"input": text, "_model": model}, None, time.time()))
 
     async def resume(self, id_: str, owner: str) -> FlowRun:
         """Go on with a run that was broken off, from its last whole step. Raises RequestError, BusyError."""
@@ -96,7 +104,8 @@ class Runner:
         if checkpoint["at"] not in flow.nodes:
             raise RequestError(f"flow {flow.name!r} has changed: it has no node {checkpoint['at']!r} now")
         trust = Trust.from_json(checkpoint["trust"])
-        run = self.orchestrator.begin("", limits=flow.limits, owner=owner, trust=trust)
+        model = checkpoint["shared"].get("_model")
+        run = self.orchestrator.begin("", limits=flow.limits, owner=owner, trust=trust, model=model)
         run.id, run.steps, run.limits_hit = stored["id"], stored["steps"], stored["limits_hit"]
         run.sources = [Source(each["url"], each["title"]) for each in stored["sources"]]
         run.meter.take(checkpoint["used"])

@@ -13,6 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", nargs="?", help="what it is to work on")
     parser.add_argument("--url", default=_DEFAULT_URL, help=f"the server ({_DEFAULT_URL})")
     parser.add_argument("--api-key", help="the server's key")
+    parser.add_argument("--model", help="the model that works on it; left out: the server's first")
     for name, what in (("steps", "calls of the model"), ("seconds", "seconds"), ("tokens", "tokens")):
         parser.add_argument(f"--{name}", type=float, help=f"at most so many {what}")
 
@@ -30,7 +31,7 @@ def run(arguments: argparse.Namespace) -> None:
     if not arguments.input:
         raise ConfigError(f"say what {arguments.name} is to work on: picoqwen flow {arguments.name} 'TEXT'")
     limits = {name: getattr(arguments, name) for name in ("steps", "tokens", "seconds")}
-    body: dict[str, Any] = {"input": arguments.input, "stream": True}
+    body: dict[str, Any] = {"input": arguments.input, "stream": True, "model": arguments.model}
     body["limits"] = {
         name: value if name == "seconds" else int(value)
         for name, value in limits.items()

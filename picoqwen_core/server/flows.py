@@ -9,7 +9,7 @@ from aiohttp import web
 from picoqwen_core.errors import RequestError
 from picoqwen_core.server.access import CALLER
 from picoqwen_core.server.agents import agents_of
-from picoqwen_core.server.fields import boolean, described, integer, nullable, number, validated
+from picoqwen_core.server.fields import boolean, described, integer, nullable, number, string, validated
 from picoqwen_core.server.schemas import read_body, read_optional_body
 from picoqwen_core.server.sse import stream_objects
 
@@ -36,6 +36,7 @@ RUN = vol.Schema(
         vol.Required("input"): _input,
         vol.Optional("stream", default=False): nullable(boolean),
         vol.Optional("limits", default=None): nullable(_LIMITS),
+        vol.Optional("model", default=None): nullable(string),
     },
     extra=vol.REMOVE_EXTRA,
 )
@@ -54,7 +55,8 @@ async def start(request: web.Request) -> web.StreamResponse:
     """Run a flow: its result at the end, or its events as they happen. A client that leaves ends it."""
     runner = agents_of(request).runner
     data = validated(RUN, await read_body(request))
-    running = runner.start(request.match_info["id"], data["input"], request[CALLER], data["limits"])
+    name, owner = request.match_info["id"], request[CALLER]
+    running = runner.start(name, data["input"], owner, data["limits"], data["model"])
     return await _answered(request, running, stream=bool(data["stream"]))
 
 

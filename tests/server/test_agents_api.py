@@ -86,11 +86,12 @@ async def test_flows_are_listed_run_and_remembered(serve: Any) -> None:
     names = [flow["name"] for flow in (await client.get("/api/v1/flows"))["flows"]]
     assert names == ["research", "search", "think", "ruminate"]
 
-    result = await client.post("/api/v1/flows/think/runs", {"input": "Is it warm?"})
+    result = await client.post("/api/v1/flows/think/runs", {"input": "Is it warm?", "model": "tiny"})
 
     assert (result["state"], result["output"], result["flow"]) == ("done", "No.", "think")
     assert [step["name"] for step in result["steps"]] == ["thought", "reflection", "think"]
     assert result["usage"]["completion_tokens"] == 30
+    assert {request.model for request in client.model.requests} == {"tiny"}
     assert (await client.get("/api/v1/flows/runs?limit=5"))["runs"] == [result]
     assert await client.get(f"/api/v1/flows/runs/{result['id']}") == result
 
