@@ -19,6 +19,7 @@ class FakeClient:
     def __init__(self, *outcomes: Exception | float) -> None:
         self.state, self.error, self.info = "stopped", None, None
         self.restarts, self.worker_pid = 0, None
+        self.compiled = None
         self.starts = 0
         self._outcomes = iter(outcomes)
 
