@@ -15,7 +15,8 @@ from typing import Any
 
 from aiohttp import ClientSession, web
 
-from benchmarks.stand_ins import COMPLETION_TOKENS, FAULTS, PROMPT_TOKENS, WORDS, StandIn
+from benchmarks.stand_ins import COMPLETION_TOKENS, ENDLESS, FAULTS, PROMPT_TOKENS, WORDS, StandIn
+from picoqwen_core.budget import Budget
 from picoqwen_core.config import BUILT_IN_MODEL, Settings
 from picoqwen_core.engine.client import EngineClient
 from picoqwen_core.messages import ChatRequest, Message, Usage
@@ -31,7 +32,11 @@ QUESTION = "what time is it?"
 BROKEN = "".join(WORDS[:2])
 READ_PRICE, WRITTEN_PRICE = 1.25, 10.0
 _START_SECONDS = 300
-_DEAD = "http://127.0.0.1:1/v1"
+# Which is enough for what the built-in model says, and ends what never does.
+_MAX_TOKENS = 64
+_CLOCK_SKEW = "clock_skew"
+_AHEAD_SECONDS = 40 * 86_400
+_BUDGET = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ async def measure(requests: int) -> tuple[list[Fault], dict[str, Any]]:
     await local.load()
     try:
         async with StandIn().serving() as server:
-            faults = [await inject(local, server, name) for name in FAULTS]
+            faults = [await inject(local, server, name) for name in (*FAULTS, ENDLESS, _CLOCK_SKEW)]
             overhead = await router_overhead(local, server, requests)
             error = await cost_error(local)
     finally:
@@ -91,7 +96,10 @@ async def measure(requests: int) -> tuple[list[Fault], dict[str, Any]]:
 async def serving(local: LocalProvider, upstreams: tuple[Upstream, ...], **more: Any) -> AsyncIterator[str]:
     """Our server over the local model and these upstreams; its URL."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(port=0, upstreams=upstreams, budget_file=Path(folder) / "budget.db", **more)
+        books = Path(folder) / "budget.db"
+        if "budget_per_day" in more:
+            _spend_ahead(books)
+        settings = Settings(port=0, upstreams=upstreams, budget_file=books, **more)
         app: web.Application = make_app(State(settings, Router([_Kept(local)], hybrid=make_hybrid(settings))))
         async with listening(app, settings) as url:
             yield url
@@ -99,14 +107,15 @@ async def serving(local: LocalProvider, upstreams: tuple[Upstream, ...], **more:
 
 async def inject(local: LocalProvider, server: StandIn, fault: str) -> Fault:
     """Ask for an answer, streamed, of a server that has this fault and of the local model after it."""
-    address = _DEAD if fault == "refused" else server.url
-    upstream = _priced(Upstream("cloud", address, fault, "top-secret"))
+    upstream = _priced(Upstream("cloud", server.address(fault), fault, "top-secret"))
     body = {"messages": [{"role": "user", "content": QUESTION}], "stream": True, "routing": "cloud_first"}
-    first, heard = None, ""
+    body["max_tokens"] = _MAX_TOKENS
+    capped = {"budget_per_day": _BUDGET} if fault == _CLOCK_SKEW else {}
+    first, heard, ended = None, "", None
     served: dict[str, Any] = {}
     start = time.perf_counter()
     async with (
-        serving(local, (upstream,)) as url,
+        serving(local, (upstream,), **capped) as url,
         ClientSession() as session,
         session.post(f"{url}/api/v1/chat", json=body) as response,
     ):
@@ -117,10 +126,13 @@ async def inject(local: LocalProvider, server: StandIn, fault: str) -> Fault:
             served = chunk.get("picoqwen", served)
             for choice in chunk.get("choices", ()):
                 heard += choice["delta"].get("content") or ""
+                ended = choice["finish_reason"] or ended
             # The words of a server that fails in the middle do not count; the mark behind them does.
             if first is None and not BROKEN.startswith(heard):
                 first = time.perf_counter() - start
-    if served.get("provider") != "local":
+    if fault == ENDLESS:
+        first = time.perf_counter() - start if ended == "length" else None
+    elif served.get("provider") != "local":
         first = None
     told = " ".join(heard.split())
     return Fault(fault, first, told[:70], served.get("provider", "nobody"), served.get("cost", 0.0))
@@ -165,6 +177,13 @@ async def cost_error(local: LocalProvider, requests: int = 20) -> float:
     if counted != Usage(requests * PROMPT_TOKENS, requests * COMPLETION_TOKENS):
         raise RuntimeError(f"the stand-in counted {counted} for {requests} requests")
     return round(abs(spent - due) / due, 6)
+
+
+def _spend_ahead(books: Path) -> None:
+    """Spend all of a day's money while the clock is ahead, as it is before it is set."""
+    budget = Budget(books, now=lambda: time.time() + _AHEAD_SECONDS)
+    budget.settle(budget.reserve("cloud", "any", 0), round(_BUDGET * 1e9), Usage())
+    budget.close()
 
 
 def _priced(upstream: Upstream) -> Upstream:

@@ -8,6 +8,8 @@ from typing import Any
 
 from aiohttp import web
 
+from benchmarks.certificates import self_signed
+
 WORDS = ("The ", "lamp ", "is ", "on.")
 PROMPT_TOKENS, COMPLETION_TOKENS = 100, 20
 # What happens before the answer's status, or instead of an answer: status, headers, body.
@@ -30,10 +32,16 @@ STREAMS = (
     "wrong_type",
     "says_nothing",
     "error_event",
+    "endless_nothing",
 )
-FAULTS = ("refused", *REFUSALS, *STREAMS)
+# What never reaches it: nobody listens, there is no such host, and a certificate that nobody has signed or
+# that is another host's.
+_ADDRESSES = {"refused": "http://127.0.0.1:1/v1", "no_such_host": "http://no-such-host.invalid/v1"}
+FAULTS = (*_ADDRESSES, "self_signed", *REFUSALS, *STREAMS)
 # Those after whose first words somebody else has to begin anew.
 MID_ANSWER = frozenset({"stall_mid", "cut_mid", "ends_early"})
+# It never stops talking: what it said is cut, and is the answer.
+ENDLESS = "endless"
 
 
 class StandIn:
@@ -45,7 +53,9 @@ class StandIn:
         self.prompt_tokens = self.completion_tokens = 0
         # Who went away before the end.
         self.left = 0
-        self.url = ""
+        self.url = self.secure_url = ""
+        # The certificate of secure_url, which is that of another host, as PEM.
+        self.certificate = ""
         self._over = asyncio.Event()
 
     @asynccontextmanager
@@ -59,11 +69,18 @@ class StandIn:
         await runner.setup()
         try:
             await web.TCPSite(runner, "127.0.0.1", 0).start()
-            self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+            context, self.certificate = self_signed("elsewhere.invalid")
+            await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+            ports = [address[1] for address in runner.addresses]
+            self.url, self.secure_url = f"http://127.0.0.1:{ports[0]}/v1", f"https://127.0.0.1:{ports[1]}/v1"
             yield self
         finally:
             self._over.set()
             await runner.cleanup()
+
+    def address(self, fault: str) -> str:
+        """Where an upstream with this fault is to be asked."""
+        return self.secure_url if fault == "self_signed" else _ADDRESSES.get(fault, self.url)
 
     async def _models(self, _request: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": []})
@@ -88,6 +105,11 @@ class StandIn:
         try:
             for event in _events(fault):
                 await response.write(event)
+            while fault.startswith("endless"):
+                await response.write(_event(_choice({"content": "and " if fault == ENDLESS else ""})))
+        except asyncio.CancelledError:
+            self.left += 1
+            raise
         except ConnectionError:
             self.left += 1
             return response
@@ -132,6 +154,7 @@ def _events(fault: str) -> list[bytes]:
         "not_objects": [b"data: [1, 2]\n\n", b'data: "text"\n\n', b'data: {"choices": [7]}\n\n'],
         "wrong_type": [b"<html><body>Please log in</body></html>"],
         "says_nothing": end,
+        "endless_nothing": [],
         "error_event": [_event({"error": {"message": "out of memory"}})],
     }.get(fault, words[:2])
 

@@ -37,6 +37,7 @@ class Budget:
     """Books what answers cost: what one may cost before it begins, what it did cost afterwards.
 
     An answer that never ended, because the machine lost its power, stays booked at what it might have cost.
+    What a clock that was ahead has booked on days to come counts as spent today.
     """
 
     def __init__(
@@ -76,6 +77,8 @@ class Budget:
         """Book what an answer may cost; its number for settle(). Raises BudgetExceeded naming the cap."""
         today = self._today()
         with self._lock, closing(self._db.cursor()) as cursor:
+            # A clock that was ahead booked on days to come; it was spent today at the latest.
+            cursor.execute("UPDATE spending SET day = ? WHERE day > ?", (today, today))
             cursor.execute("BEGIN IMMEDIATE")
             try:
                 self._check(self._spent(today), nanos)
@@ -111,10 +114,9 @@ class Budget:
                 )
 
     def _spent(self, today: str) -> Spent:
-        query = "SELECT coalesce(sum(nanos), 0) FROM spending WHERE day >= ? AND day <= ?"
+        query = "SELECT coalesce(sum(nanos), 0) FROM spending WHERE day >= ?"
         day, month = (
-            self._db.execute(query, (first, last)).fetchone()[0] / _DOLLAR
-            for first, last in ((today, today), (f"{today[:7]}-01", f"{today[:7]}-31"))
+            self._db.execute(query, (first,)).fetchone()[0] / _DOLLAR for first in (today, f"{today[:7]}-01")
         )
         return Spent(day, month)
 

@@ -46,6 +46,28 @@ def test_a_new_day_is_free_but_the_month_counts_on(tmp_path: Path):
     assert budget.spent().month == 0.01
 
 
+def test_a_clock_that_is_put_back_gives_no_money_back(tmp_path: Path):
+    now = [at("2031-01-05T12:00")]
+    budget = Budget(tmp_path / "b.db", per_day=0.02, per_month=0.03, now=lambda: now[0])
+    budget.reserve("a", "m", 2 * CENT)
+    now[0] = at("2026-11-27T12:00")
+    assert budget.spent().day == 0.02
+    with pytest.raises(BudgetExceeded, match="budget_per_day"):
+        budget.reserve("a", "m", CENT)
+
+
+def test_what_a_clock_that_was_ahead_has_booked_does_not_block_the_days_to_come(tmp_path: Path):
+    now = [at("2031-01-05T12:00")]
+    budget = Budget(tmp_path / "b.db", per_day=0.02, now=lambda: now[0])
+    budget.reserve("a", "m", 2 * CENT)
+    now[0] = at("2026-11-27T12:00")
+    with pytest.raises(BudgetExceeded):
+        budget.reserve("a", "m", CENT)
+    now[0] = at("2026-11-28T12:00")
+    budget.reserve("a", "m", CENT)
+    assert budget.spent().day == 0.01
+
+
 def test_what_was_spent_outlasts_a_restart_even_in_the_middle_of_an_answer(tmp_path: Path):
     budget = Budget(tmp_path / "b.db", per_day=0.05)
     budget.settle(budget.reserve("a", "m", 3 * CENT), 2 * CENT, USAGE)

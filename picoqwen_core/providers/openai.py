@@ -4,6 +4,7 @@ The openai package takes 40 MB and is imported only here, which is imported only
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from typing import Any
@@ -32,10 +33,12 @@ from picoqwen_core.messages import (
     Tokens,
     Usage,
 )
+from picoqwen_core.providers.endless import Bounds
 from picoqwen_core.providers.openai_wire import AnswerReader, accepts, body_of
 from picoqwen_core.providers.provider import ProviderHealth
 from picoqwen_core.upstreams import Upstream
 
+_LOGGER = logging.getLogger(__name__)
 _CONNECT_SECONDS = 2.0
 _PROBE_SECONDS = 3.0
 _CLOSE_SECONDS = 1.0
@@ -113,16 +116,21 @@ class OpenAIProvider:
         """Stream an answer; closing the stream closes the connection. Raises ProviderError."""
         most = request.max_tokens or DEFAULT_MAX_TOKENS
         body = body_of(request, self.upstream.model, most, own=self._own)
-        reader, written = AnswerReader(), 0
+        reader, bounds = AnswerReader(), Bounds(most)
         with self._translated():
             async with aclosing(self._chunks(body)) as chunks:
                 async for chunk in chunks:
                     for delta in reader.read(chunk):
-                        written += len(delta.content) + len(delta.reasoning)
                         yield delta
+                    if bounds.passed(reader.written):
+                        _LOGGER.warning(
+                            "%s does not stop after %d tokens; its answer is cut", self.name, most
+                        )
+                        reader.cut()
+                        break
             for delta in reader.end():
                 yield delta
-        counted = Usage(self.estimate(request).prompt_tokens, written // _CHARACTERS_A_TOKEN + 1)
+        counted = Usage(self.estimate(request).prompt_tokens, reader.written // _CHARACTERS_A_TOKEN + 1)
         yield ChatDelta(finish_reason=reader.reason, usage=reader.usage or counted)
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[ChatDelta]:

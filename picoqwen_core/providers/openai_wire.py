@@ -85,6 +85,8 @@ class AnswerReader:
     def __init__(self) -> None:
         self.reason: FinishReason | None = None
         self.usage: Usage | None = None
+        # Characters of text, reasoning and calls.
+        self.written = 0
         self._calls: dict[int, dict[str, str]] = {}
 
     def read(self, chunk: Mapping[str, Any]) -> list[ChatDelta]:
@@ -104,7 +106,14 @@ class AnswerReader:
             self.reason = _REASONS.get(reason, "stop")
         content = _text(delta, "content")
         reasoning = _text(delta, "reasoning_content") or _text(delta, "reasoning")
+        self.written += len(content) + len(reasoning)
         return [ChatDelta(content=content, reasoning=reasoning)] if content or reasoning else []
+
+    def cut(self) -> None:
+        """End an answer that does not end by itself. Raises ProviderError where nothing of it is of use."""
+        if self._calls or not self.written:
+            raise ProviderError("it does not stop sending, and gave no answer")
+        self.reason = "length"
 
     def end(self) -> list[ChatDelta]:
         """The calls. Raises ProviderError where the answer broke off or a call cannot be read."""
@@ -126,6 +135,7 @@ class AnswerReader:
         call["id"] = call["id"] or _text(piece, "id")
         call["name"] = call["name"] or _text(function, "name")
         call["arguments"] += _text(function, "arguments")
+        self.written += len(_text(function, "arguments"))
 
 
 def _message(message: Message) -> dict[str, Any]:

@@ -1,18 +1,21 @@
 """This machine and other servers: who answers, who does when that fails, the cost, and what they learn."""
 
 import asyncio
+import ssl
 import subprocess
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import httpx2
 import openai
 import pytest
 
-from benchmarks.stand_ins import FAULTS, MID_ANSWER, StandIn
+from benchmarks.stand_ins import ENDLESS, FAULTS, MID_ANSWER, StandIn
 from picoqwen_core.config import Settings
-from picoqwen_core.errors import EngineUnavailable
+from picoqwen_core.errors import EngineUnavailable, ProviderUnavailable
 from picoqwen_core.messages import ChatDelta, ToolCall
+from picoqwen_core.providers.openai import OpenAIProvider
 from picoqwen_core.providers.provider import ProviderHealth
 from picoqwen_core.router import Router
 from picoqwen_core.server.app import make_app
@@ -24,7 +27,6 @@ from tests.server.conftest import END, ROOT, FakeProvider, asking
 
 CALL = ChatDelta(tool_call=ToolCall("c1", "HassTurnOn", {"name": "lamp"}))
 HERE, THERE = "from here", "The lamp is on."
-DEAD = "http://127.0.0.1:1/v1"
 TOOL = {"type": "function", "function": {"name": "HassTurnOn", "parameters": {"type": "object"}}}
 
 
@@ -49,7 +51,7 @@ async def house(stand_in, tmp_path: Path):
 
 def cloud(server: StandIn, fault: str = "well", name: str = "cloud", **more) -> Upstream:
     more = {"timeout": 0.5 if fault.startswith("stall") else 20, "input_price": 0, "output_price": 0} | more
-    return Upstream(name, DEAD if fault == "refused" else server.url, fault, "top-secret", **more)
+    return Upstream(name, server.address(fault), fault, "top-secret", **more)
 
 
 async def ask(http, url: str, **more) -> dict:
@@ -99,6 +101,32 @@ async def test_no_fault_leaves_silence(house, http, stand_in, fault):
         assert said == f"The lamp \n\n[The answer broke off; here it is again from the beginning.]\n\n{HERE}"
     else:
         assert said == HERE
+
+
+async def test_a_server_that_never_stops_is_cut_off(house, http, stand_in):
+    url = await house(
+        FakeProvider(ChatDelta(HERE), END), [cloud(stand_in, ENDLESS, input_price=1, output_price=1)]
+    )
+    answer = await ask(http, url, routing="cloud_first", max_tokens=20)
+    assert text(answer).startswith("The lamp and and and ")
+    assert len(text(answer)) < 20 * 12 + 1000 + 8
+    assert answer["choices"][0]["finish_reason"] == "length"
+    assert answer["picoqwen"]["cost"] == pytest.approx(len(text(answer)) / 3 * 1e-6, rel=0.2)
+    async with asyncio.timeout(20):
+        while not stand_in.left:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_certificate_of_another_host_is_refused_though_it_is_trusted(stand_in):
+    trusting = ssl.create_default_context(cadata=stand_in.certificate)
+    upstream = cloud(stand_in, "self_signed")
+    async with httpx2.AsyncClient(verify=trusting) as web:
+        client = openai.AsyncOpenAI(
+            base_url=stand_in.secure_url, api_key="none", max_retries=0, http_client=web
+        )
+        with pytest.raises(ProviderUnavailable, match="not valid for"):
+            await OpenAIProvider(upstream, client).probe()
+    assert stand_in.bodies == []
 
 
 async def test_when_all_fail_the_error_says_how_each_did(house, http, stand_in):
