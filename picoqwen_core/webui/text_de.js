@@ -143,6 +143,7 @@ export default {
   cloud_first: "andere Server",
   cheapest: "wer am wenigsten kostet",
   fastest: "wer am schnellsten antwortet",
+  by_rung: "das kleinste Modell, das es kann",
   answered_by: "Antwort von: {who}",
   rung_rules: "feste Regeln",
   rung_built_in: "das eingebaute Modell",

@@ -147,6 +147,7 @@ export default {
   cloud_first: "other servers",
   cheapest: "who costs least",
   fastest: "who answers soonest",
+  by_rung: "the smallest model that can",
   answered_by: "Answered by {who}",
   rung_rules: "fixed rules",
   rung_built_in: "the built-in model",

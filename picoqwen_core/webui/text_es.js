@@ -143,6 +143,7 @@ export default {
   cloud_first: "otros servidores",
   cheapest: "quien cueste menos",
   fastest: "quien responda antes",
+  by_rung: "el modelo más pequeño que pueda",
   answered_by: "Respondió: {who}",
   rung_rules: "reglas fijas",
   rung_built_in: "el modelo integrado",

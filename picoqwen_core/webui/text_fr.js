@@ -143,6 +143,7 @@ export default {
   cloud_first: "d’autres serveurs",
   cheapest: "le moins cher",
   fastest: "le plus rapide",
+  by_rung: "le plus petit modèle capable",
   answered_by: "Réponse de : {who}",
   rung_rules: "règles fixes",
   rung_built_in: "le modèle intégré",

@@ -143,6 +143,7 @@ export default {
   cloud_first: "altri server",
   cheapest: "chi costa meno",
   fastest: "chi risponde prima",
+  by_rung: "il modello più piccolo che può",
   answered_by: "Risposta di: {who}",
   rung_rules: "regole fisse",
   rung_built_in: "il modello integrato",

@@ -143,6 +143,7 @@ export default {
   cloud_first: "andere servers",
   cheapest: "wie het minst kost",
   fastest: "wie het eerst antwoordt",
+  by_rung: "het kleinste model dat het kan",
   answered_by: "Beantwoord door: {who}",
   rung_rules: "vaste regels",
   rung_built_in: "het ingebouwde model",

@@ -4,7 +4,9 @@ import re
 import subprocess
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
+import pytest
 import yaml
 
 import picoqwen_core
@@ -24,6 +26,35 @@ def test_every_option_is_explained_in_the_translation_and_the_documentation() ->
     assert sorted(documented) == sorted(CONFIG["schema"])
     assert set(CONFIG["options"]) <= set(CONFIG["schema"])
     assert set(translation["network"]) == set(CONFIG["ports"])
+    for name, schema in CONFIG["schema"].items():
+        of_fields = set(schema[0]) if isinstance(schema, list) and isinstance(schema[0], dict) else set()
+        assert set(translation["configuration"][name].get("fields", {})) == of_fields
+
+
+@pytest.mark.parametrize("language", ["de", "es", "fr", "it", "nl"])
+def test_every_language_says_what_the_english_one_says(language: str) -> None:
+    english = _texts(yaml.safe_load((ADDON / "translations" / "en.yaml").read_text()))
+    translated = _texts(yaml.safe_load((ADDON / "translations" / f"{language}.yaml").read_text()))
+
+    assert translated.keys() == english.keys()
+    for place, text in english.items():
+        assert translated[place].strip()
+        # What people have to type is the same in every language, down to the numbers.
+        typed = re.compile(
+            r"https?://\S+[\w/]|/share/[\w./-]+\w|\b(?:\w+_(?:first|rung|home)|4096|int8|f16|f32)\b"
+        )
+        assert set(typed.findall(text)) <= set(typed.findall(translated[place])), place
+    sentences = [place for place in english if place.endswith(".description")]
+    assert all(translated[place] != english[place] for place in sentences)
+
+
+def _texts(tree: dict[str, Any], place: str = "") -> dict[str, str]:
+    """The texts of a translation by the path of their keys."""
+    texts: dict[str, str] = {}
+    for key, value in tree.items():
+        inner = f"{place}.{key}".lstrip(".")
+        texts |= _texts(value, inner) if isinstance(value, dict) else {inner: value}
+    return texts
 
 
 def test_every_option_is_one_that_the_server_reads() -> None:

@@ -13,6 +13,7 @@ from aiohttp import web
 from picoqwen_core.errors import EngineUnavailable
 from picoqwen_core.messages import ChatDelta
 from picoqwen_core.server.page import FOLDER, POLICY, assets
+from picoqwen_core.upstreams import STRATEGIES
 from tests.server.conftest import END, ROOT, FakeProvider
 
 PLAIN = {"Accept-Encoding": "identity"}
@@ -293,3 +294,11 @@ def test_every_text_is_used_and_every_used_text_is_there():
     words = set(re.findall(r"\w+", code)) | used
     composed = ("did_Hass", "state_", "run_", "rung_")
     assert [key for key in english if key not in words and not key.startswith(composed)] == []
+
+
+def test_the_page_offers_every_way_to_choose_who_is_asked_first():
+    page = (FOLDER / "index.html").read_text()
+    select = page[page.index('<select id="routing">') :]
+    offered = re.findall(r'<option value="(\w*)"', select[: select.index("</select>")])
+
+    assert sorted(offered) == sorted(["", "local_only", *STRATEGIES])
