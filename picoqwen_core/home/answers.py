@@ -1,6 +1,7 @@
 """Answers questions about the home from the states that came with the request."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -42,6 +43,7 @@ _BINARY_WORDS = {
 # Where a quantity is found: the sensor's device class, then attributes (name, unit).
 _QUANTITIES: dict[str, tuple[str | None, tuple[tuple[str, str], ...]]] = {
     "temperature": ("temperature", (("current_temperature", "°"), ("temperature", "°"))),
+    "set_temperature": (None, (("temperature", "°"),)),
     "humidity": ("humidity", (("current_humidity", "%"), ("humidity", "%"))),
     "battery": ("battery", (("battery_level", "%"),)),
     "power": ("power", ()),
@@ -51,12 +53,14 @@ _QUANTITIES: dict[str, tuple[str | None, tuple[tuple[str, str], ...]]] = {
     "media_title": (None, (("media_title", ""),)),
 }
 
+_NOTHING_WHEN_OFF = ("brightness", "position", "volume", "media_title", "power")
+
 
 def answer(query: Query, home: HomeContext) -> str:
     """A truthful sentence."""
     if query.kind in ("time", "date"):
         return _clock(query.kind, home)
-    entities = resolve(home, query.target)
+    entities = resolve(home, query.target) or _in_place(query, home)
     if not entities:
         return "I can't find such a device."
     if query.kind == "is":
@@ -64,6 +68,21 @@ def answer(query: Query, home: HomeContext) -> str:
     if query.kind == "value":
         return _value(query, entities, home)
     return _group(query, entities, home)
+
+
+def _in_place(query: Query, home: HomeContext) -> tuple[HomeEntity, ...]:
+    """How warm a room is may be told by anything in it, not only by what the model thought of."""
+    if query.kind != "value" or not (query.target.area or query.target.floor):
+        return ()
+    return resolve(home, replace(query.target, domain=None, device_class=None))
+
+
+def can_answer(query: Query, home: HomeContext) -> bool:
+    """Whether any of the entities asked about tells what is asked; a state is told by every one."""
+    if query.kind != "value":
+        return True
+    entities = resolve(home, query.target)
+    return any(_reading(entity, query.asked or "state", named=True) is not None for entity in entities)
 
 
 def state_word(entity: HomeEntity) -> str:
@@ -142,7 +161,9 @@ def _reading(entity: HomeEntity, asked: str, *, named: bool) -> str | None:
         return state_word(entity)
     if asked == "items" and entity.domain == "todo":
         return f"{entity.state} open items long"
-    return state_word(entity) if named and (asked == "state" or entity.state == "off") else None
+    # That it is off tells how bright a lamp is, and nothing about how warm it is.
+    off = entity.state == "off" and asked in _NOTHING_WHEN_OFF
+    return state_word(entity) if named and (asked == "state" or off) else None
 
 
 def _with_unit(value: Any, unit: str) -> str:

@@ -100,6 +100,8 @@ def plan(decision: Act, home: HomeContext, toolbox: Toolbox) -> Plan:
 
 def _plan_action(action: Action, home: HomeContext, toolbox: Toolbox) -> list[ToolCall] | Problem:
     if action.verb in PLACELESS:
+        if action.verb == "vacuum_clean" and all(entity.domain != "vacuum" for entity in home.entities):
+            return "unknown_device"
         made = placeless_call(action, home, toolbox)
         return [made] if made is not None else "no_tool"
     action = _as_domain_means(action, home)

@@ -8,6 +8,7 @@ from typing import Any
 
 from picoqwen_core.home import foreign
 from picoqwen_core.home.fixed import fixed
+from picoqwen_core.home.lookups import found_out
 from picoqwen_core.home.plan import Problem
 from picoqwen_core.home.results import ToolOutcome, read_result
 from picoqwen_core.home.wording import and_list, definite, plural_domain, with_article
@@ -67,20 +68,23 @@ def clarify(entities: Sequence[HomeEntity], home: HomeContext) -> str:
 def report(messages: Sequence[Message], language: str = "en") -> str:
     """A short truthful reply to the results at the end of a conversation."""
     calls = {call.id: call for message in messages for call in message.tool_calls}
-    results = [
-        (
-            calls.get(message.tool_call_id or "") or ToolCall("", message.name or "", {}),
-            read_result(message.content),
-        )
-        for message in _last_results(messages)
-    ]
+    told: list[str] = []
+    results: list[tuple[ToolCall, ToolOutcome]] = []
+    for message in _last_results(messages):
+        call = calls.get(message.tool_call_id or "") or ToolCall("", message.name or "", {})
+        if (found := found_out(call, message.content, language)) is not None:
+            told.append(found)
+        else:
+            results.append((call, read_result(message.content)))
+    if told and not results:
+        return " ".join(told)
     if foreign.speaks(language):
         return foreign.told(language, results)
     done: dict[str, list[str]] = {}
     failures: list[str] = []
     for call, outcome in results:
         _collect(call, outcome, done, failures)
-    sentences = [_sentence(action, things) for action, things in done.items()]
+    sentences = told + [_sentence(action, things) for action, things in done.items()]
     sentences += list(dict.fromkeys(failures))
     return " ".join(sentences) or "Nothing was changed."
 

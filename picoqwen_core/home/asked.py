@@ -1,0 +1,80 @@
+"""Corrections of a decision by plain words of the request that leave no doubt.
+
+The model is small: that a sentence is a question, and that it is about outside, is certain from its words.
+"""
+
+import re
+from dataclasses import replace
+
+from picoqwen_core.home.answers import can_answer
+from picoqwen_core.home.decision import Act, Decision, Query, Target
+from picoqwen_core.home.history import History
+from picoqwen_core.home.linked import Linked
+from picoqwen_core.home.linker import link
+from picoqwen_core.home.targets import resolve
+from picoqwen_core.messages import HomeContext
+
+# Beginnings of questions about how things are. "Can you", "do you mind" and "are you able" ask for something.
+_QUESTION = re.compile(
+    r"(?:(?:so|and|hey|ok|okay|um|uh|erm|please|tell me),? )*"
+    r"(?:(?:is|isn't|isnt|was|were|has|hasn't) (?!it (?:ok|okay|possible|alright))"
+    r"(?!there (?:any|a) (?:way|chance))"
+    r"|(?:are|aren't) (?!you (?:able|willing))"
+    r"|(?:have|did|didn't) (?:i|we|you|they|he|she|someone|anyone)\b)",
+    re.IGNORECASE,
+)
+_STATES = {
+    "on": "on",
+    "off": "off",
+    "open": "open",
+    "close": "closed",
+    "lock": "locked",
+    "unlock": "unlocked",
+}
+_OUTSIDE = re.compile(r"\b(?:outside|outdoors?|out there)\b", re.IGNORECASE)
+_SET = re.compile(r"\bset (?:to|at)\b|\bsetpoint\b", re.IGNORECASE)
+_OUTDOOR_QUANTITIES = ("temperature", "humidity")
+
+
+def settle(decision: Decision, linked: Linked, history: History | None) -> Decision:
+    """The decision that the words allow: a question acts on nothing, and asks what can tell."""
+    text = linked.text.replace("’", "'").strip()
+    if isinstance(decision, Act) and linked.home.language[:2] == "en" and _QUESTION.match(text):
+        decision = _question(decision)
+    if not isinstance(decision, Query):
+        return decision
+    if decision.asked == "temperature" and _SET.search(text):
+        decision = replace(decision, asked="set_temperature")
+    if decision.kind == "value" and decision.asked in _OUTDOOR_QUANTITIES and _OUTSIDE.search(text):
+        return _outside(decision, linked.home)
+    return _without_remembered(decision, linked, history)
+
+
+def _question(act: Act) -> Query:
+    """ "Have I locked the door?" asks whether it is locked."""
+    action = act.actions[0]
+    state = _STATES.get(action.verb)
+    return Query("is", action.target, state) if state else Query("value", action.target, "state")
+
+
+def _outside(query: Query, home: HomeContext) -> Query:
+    """What is asked of outside: of the thing meant when it says that it is there, else of the weather."""
+    if can_answer(query, home) and any(_OUTSIDE.search(each.name) for each in resolve(home, query.target)):
+        return query
+    sensors = [
+        each.id
+        for each in home.entities
+        if each.domain == "sensor" and each.device_class == query.asked and _OUTSIDE.search(each.name)
+    ]
+    return replace(query, target=Target(entities=(sensors[0],))) if sensors else Query("weather")
+
+
+def _without_remembered(query: Query, linked: Linked, history: History | None) -> Query:
+    """A thing that is only remembered from the turn before has to be able to tell what is asked."""
+    if history is None or not query.target.entities or can_answer(query, linked.home):
+        return query
+    named = {each.entity.id for each in link(linked.home, linked.text).candidates if each.full or each.part}
+    remembered = set(query.target.entities) & set(history.previous_entities)
+    if not remembered or named & set(query.target.entities):
+        return query
+    return Query(query.kind, Target(), query.asked)

@@ -1,0 +1,68 @@
+"""Sentences about what was looked up, in the six languages of the built-in model."""
+
+from collections.abc import Sequence
+from typing import Any
+
+# A list or calendar that holds something, and one that holds nothing; then what more there is.
+_LISTINGS = {
+    "en": ("On {name}: {things}.", "There is nothing on {name}.", "and {more} more"),
+    "de": ("{name}: {things}.", "{name}: nichts eingetragen.", "und {more} weitere"),
+    "fr": ("{name} : {things}.", "{name} : rien n'est prévu.", "et {more} de plus"),
+    "es": ("{name}: {things}.", "{name}: no hay nada.", "y {more} más"),
+    "nl": ("{name}: {things}.", "{name}: er staat niets op.", "en nog {more}"),
+    "it": ("{name}: {things}.", "{name}: non c'è niente.", "e altri {more}"),
+}
+_CONDITIONS = (
+    "clear-night cloudy exceptional fog hail lightning lightning-rainy partlycloudy pouring rainy snowy "
+    "snowy-rainy sunny windy windy-variant"
+).split()
+_WEATHER = {
+    language: dict(zip(_CONDITIONS, words.split("|"), strict=True))
+    for language, words in {
+        "en": "clear|cloudy|exceptional|foggy|hailing|stormy|stormy with rain|partly cloudy|pouring|rainy|"
+        "snowy|sleety|sunny|windy|windy and cloudy",
+        "de": "klar|bewölkt|außergewöhnlich|neblig|Hagel|gewittrig|Gewitter mit Regen|teils bewölkt|"
+        "starker Regen|regnerisch|Schnee|Schneeregen|sonnig|windig|windig und bewölkt",
+        "fr": "dégagé|nuageux|exceptionnel|brumeux|grêle|orageux|orages et pluie|partiellement nuageux|"
+        "forte pluie|pluvieux|neige|neige et pluie|ensoleillé|venteux|venteux et nuageux",
+        "es": "despejado|nublado|excepcional|niebla|granizo|tormenta|tormenta con lluvia|"
+        "parcialmente nublado|lluvia fuerte|lluvia|nieve|aguanieve|soleado|viento|viento y nubes",
+        "nl": "helder|bewolkt|uitzonderlijk|mistig|hagel|onweer|onweer met regen|half bewolkt|stortregen|"
+        "regen|sneeuw|natte sneeuw|zonnig|winderig|winderig en bewolkt",
+        "it": "sereno|nuvoloso|eccezionale|nebbia|grandine|temporale|temporale con pioggia|"
+        "parzialmente nuvoloso|pioggia forte|pioggia|neve|nevischio|soleggiato|ventoso|ventoso e nuvoloso",
+    }.items()
+}
+_OUTSIDE = {
+    "en": "It is {condition} outside",
+    "de": "Draußen: {condition}",
+    "fr": "Dehors : {condition}",
+    "es": "Fuera: {condition}",
+    "nl": "Buiten: {condition}",
+    "it": "Fuori: {condition}",
+}
+
+
+def listing(name: str, things: Sequence[str], total: int, language: str) -> str:
+    """What stands on a list or in a calendar: the first things, and how many more there are."""
+    full, empty, more = _LISTINGS[_known(language)]
+    named = [thing for thing in things if thing]
+    if not named:
+        return empty.format(name=name)
+    text = ", ".join(named)
+    rest = total - len(things)
+    return full.format(name=name, things=f"{text} {more.format(more=rest)}" if rest > 0 else text)
+
+
+def weather(condition: str, temperature: Any, language: str) -> str:
+    """The weather outside, with the temperature where it is known."""
+    known = _known(language)
+    text = _OUTSIDE[known].format(condition=_WEATHER[known].get(condition, condition))
+    if isinstance(temperature, int | float):
+        return f"{text}, {temperature:g}°."
+    return f"{text}."
+
+
+def _known(language: str) -> str:
+    start = language.casefold()[:2]
+    return start if start in _OUTSIDE else "en"
