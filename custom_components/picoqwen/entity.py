@@ -25,6 +25,7 @@ from .const import (
     MANUFACTURER,
 )
 from .coordinator import PicoQwenConfigEntry, PicoQwenCoordinator
+from .holding import async_harmless_tools, held_back
 from .measure import Meter
 
 # A model that calls tools for ever is stopped here.
@@ -120,6 +121,7 @@ class AgentEntity(Entity):
         question: Callable[[], Awaitable[str | None]] | None,
     ) -> None:
         tools = tools_of(chat_log.llm_api)
+        harmless = async_harmless_tools(chat_log.llm_api)
         most = int(self.subentry.data.get(CONF_MAX_HISTORY, DEFAULT_MAX_HISTORY))
         for _ in range(MAX_TOOL_ITERATIONS):
             meter.round()
@@ -129,6 +131,8 @@ class AgentEntity(Entity):
             # Closed at once when something goes wrong, so that the server stops working for nobody.
             async with aclosing(self.coordinator.client.chat(body)) as stream:
                 deltas = log_deltas(stream, meter, can_call=bool(tools))
+                if harmless is not None:
+                    deltas = held_back(deltas, harmless)
                 async for _content in chat_log.async_add_delta_content_stream(self.entity_id, deltas):
                     pass
             # The model could tell of a thing that waits for a yes as if it were done: the question is asked

@@ -43,7 +43,7 @@ class GuardedTool(llm.Tool):
     ) -> Any:
         """Wait for a yes where the call would move something that needs one."""
         entities = _meant(hass, tool_input.tool_args, llm_context.assistant)
-        name = _innermost(self._tool).name
+        name = innermost(self._tool).name
         entities += [name.replace("__", ".", 1)] if name.startswith("script__") else []
 
         async def run(context: Context | None) -> llm.ToolResult:
@@ -83,17 +83,17 @@ def async_guard(instance: llm.APIInstance | None, apis: list[ActionsAPI]) -> Non
     instance.tools = [_guarded(tool, apis[0]) for tool in instance.tools]
 
 
-def _guarded(tool: llm.Tool, api: ActionsAPI) -> llm.Tool:
-    if isinstance(_innermost(tool), ServiceTool | GuardedTool) or tool.annotations.read_only:
-        return tool
-    return GuardedTool(tool, api)
-
-
-def _innermost(tool: llm.Tool) -> llm.Tool:
+def innermost(tool: llm.Tool) -> llm.Tool:
     """A tool without the names of the APIs that it came by."""
     while isinstance(tool, llm.NamespacedTool):
         tool = tool.tool
     return tool
+
+
+def _guarded(tool: llm.Tool, api: ActionsAPI) -> llm.Tool:
+    if isinstance(innermost(tool), ServiceTool | GuardedTool) or tool.annotations.read_only:
+        return tool
+    return GuardedTool(tool, api)
 
 
 @callback
