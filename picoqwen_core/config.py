@@ -18,7 +18,7 @@ from picoqwen_core.errors import ConfigError
 from picoqwen_core.installed import find_models
 from picoqwen_core.key_file import read_or_make_key
 from picoqwen_core.mcp_servers import McpServer, parse_mcp_servers
-from picoqwen_core.upstreams import PRIVACY, STRATEGIES, Upstream, parse_upstreams
+from picoqwen_core.upstreams import HEDGES, PRIVACY, STRATEGIES, Upstream, parse_upstreams
 
 BUILT_IN_MODEL = Path(__file__).parent / "home" / "models" / "pico-home.gguf"
 # How to run on a processor (strategy.PROFILES), and how the KV cache is kept (model.kv_cache.KIND_BITS).
@@ -108,8 +108,9 @@ class Settings:
     budget_per_day: float | None = None
     budget_per_month: float | None = None
     budget_file: Path | None = None
-    # Seconds between looks at an upstream that nobody has asked.
+    # Seconds between looks at an upstream that nobody has asked; when another one is asked beside a slow one.
     health_check_interval: float = 60.0
+    hedge: str = "degraded"
     # Whether MCP clients find this server's tools at /mcp; other MCP servers, whose tools are taken in.
     mcp: bool = False
     mcp_servers: tuple[McpServer, ...] = ()
@@ -154,6 +155,7 @@ class Settings:
         _require(1 <= interval < math.inf, "health_check_interval", interval, "1 second or more")
         _require(self.routing in STRATEGIES, "routing", self.routing, ", ".join(STRATEGIES))
         _require(self.privacy in PRIVACY, "privacy", self.privacy, ", ".join(PRIVACY))
+        _require(self.hedge in HEDGES, "hedge", self.hedge, ", ".join(HEDGES))
         engine = self.web_search_engine
         _require(engine in SEARCH_ENGINES, "web_search_engine", engine, ", ".join(SEARCH_ENGINES))
         for tool in self.agent_tools:

@@ -34,6 +34,6 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     ),
     "hybrid": (
         *("upstreams", "routing", "privacy", "budget_per_day", "budget_per_month", "budget_file"),
-        "health_check_interval",
+        *("health_check_interval", "hedge"),
     ),
 }

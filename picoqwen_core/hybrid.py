@@ -24,7 +24,8 @@ from picoqwen_core.errors import (
     RequestError,
 )
 from picoqwen_core.health import Vitals
-from picoqwen_core.ladder import without_home
+from picoqwen_core.hedge import Runner, Sleep, is_late, patience, race, stop_all
+from picoqwen_core.ladder import is_built_in, without_home
 from picoqwen_core.messages import ChatDelta, ChatRequest, Served
 from picoqwen_core.providers.provider import Provider
 from picoqwen_core.restart import restarted
@@ -66,6 +67,13 @@ class _Answer:
     content: bool = False
     called: bool = False
     cost: float = 0.0
+    # Who gives it, or was the last to fail.
+    asked: Candidate | None = None
+
+    def heard(self, delta: ChatDelta) -> None:
+        """A piece of it goes out."""
+        self.content = self.content or bool(delta.content.strip())
+        self.called = self.called or delta.tool_call is not None
 
 
 class Hybrid:
@@ -79,14 +87,17 @@ class Hybrid:
         privacy: str = "no_home",
         purse: Purse | None = None,
         probe_seconds: float = 60.0,
+        hedge: str = "degraded",
         clock: Callable[[], float] = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
         rng: random.Random | None = None,
     ) -> None:
-        """Nothing is started yet. purse: pays for upstreams that cost money; None pays nothing."""
+        """Nothing is started yet. purse: pays for upstreams that cost money; None pays nothing; hedge: when
+        a second one is asked beside a slow first (upstreams.HEDGES)."""
         self.upstreams = tuple(upstreams)
         self.strategy, self.privacy = strategy, privacy
         self._purse = purse or Purse(None)
-        self._probe_seconds = probe_seconds
+        self._probe_seconds, self._hedge, self._sleep = probe_seconds, hedge, sleep
         self._clock, self._rng = clock, rng or random.Random()  # noqa: S311 - jitter
         self._remote = [
             Candidate(each, each.upstream.model_id, Vitals(clock, self._rng), each.upstream)
@@ -94,7 +105,7 @@ class Hybrid:
         ]
         self._local: dict[str, Vitals] = {}
         self._probes: list[asyncio.Task[None]] = []
-        self.failovers = 0
+        self.failovers = self.hedged = 0
 
     async def start(self) -> None:
         """Begin to watch the upstreams."""
@@ -131,6 +142,7 @@ class Hybrid:
             "routing": self.strategy,
             "privacy": self.privacy,
             "failovers": self.failovers,
+            "hedged": self.hedged,
             "providers": [*local, *remote],
             "budget": self._purse.as_json(),
         }
@@ -162,8 +174,9 @@ class Hybrid:
         Raises RequestError for what nobody could answer, and NobodyAnswered when all have failed.
         """
         reservations = self._reservations(request, plan)
-        answer = _Answer(notes=list(reservations))
-        for candidate in plan:
+        answer, waiting = _Answer(notes=list(reservations)), list(plan)
+        while waiting:
+            candidate = answer.asked = waiting.pop(0)
             if candidate.upstream is not None and candidate.vitals.banned_seconds:
                 answer.failures.append(
                     f"{candidate.name} asks for {candidate.vitals.banned_seconds:.0f} s of peace"
@@ -172,14 +185,65 @@ class Hybrid:
             if answer.content:
                 yield ChatDelta(content=restarted(request.home.language if request.home else "en"))
             try:
-                async with aclosing(self._attempt(candidate, request, answer)) as deltas:
+                async with aclosing(self._asked(candidate, waiting, request, answer)) as deltas:
                     async for delta in deltas:
+                        answer.heard(delta)
                         yield delta
             except PicoQwenError as err:
-                self._failed(candidate, request, answer, err)
+                self._failed(answer.asked, request, answer, err)
             else:
                 return
         raise NobodyAnswered("nobody could answer: " + "; ".join([*answer.failures, *reservations]))
+
+    def _asked(
+        self, first: Candidate, waiting: list[Candidate], request: ChatRequest, answer: _Answer
+    ) -> AsyncGenerator[ChatDelta]:
+        """The answer of the first, or of another one where the first is late and that may be hedged."""
+        seconds = patience(first.vitals, self._hedge)
+        begun = answer.content or answer.called or request.messages[-1].role == "tool"
+        if first.upstream is None or seconds is None or begun:
+            return self._attempt(first, request, answer)
+        return self._hedged(first, seconds, waiting, request, answer)
+
+    async def _hedged(
+        self,
+        first: Candidate,
+        seconds: float,
+        waiting: list[Candidate],
+        request: ChatRequest,
+        answer: _Answer,
+    ) -> AsyncGenerator[ChatDelta]:
+        """The answer of who begins first; the other is cancelled, and asked again if that one fails."""
+        runners = [Runner(first, self._attempt(first, request, answer))]
+        ends: list[asyncio.Task[None]] = []
+        try:
+            late = await is_late(runners[0], seconds, self._sleep)
+            second = next((each for each in waiting if self._may_hedge(each)), None) if late else None
+            if second is not None:
+                waiting.remove(second)
+                self.hedged += 1
+                answer.notes.append(f"{first.name}: late after {seconds:.1f} s; {second.name} was asked too")
+                runners.append(Runner(second, self._attempt(second, request, answer)))
+            winner, losers = await race(runners, lambda who, err: self._failed(who, request, answer, err))
+            answer.asked = winner.who
+            ends = [asyncio.create_task(each.stop(), name="a hedge's end") for each in losers]
+            waiting += [each.who for each in losers]
+            async for delta in winner.deltas():
+                if delta.served is None:
+                    yield delta
+                    continue
+                await asyncio.gather(winner.ended(), *ends)
+                yield replace(
+                    delta, served=replace(delta.served, cost=answer.cost, notes=tuple(answer.notes))
+                )
+        finally:
+            await asyncio.gather(stop_all(runners), *ends)
+
+    def _may_hedge(self, candidate: Candidate) -> bool:
+        """Whether it may be asked too. The built-in model would always begin first, and knows little."""
+        return not (candidate.upstream is None and is_built_in(candidate.provider.models)) and self._is_up(
+            candidate
+        )
 
     async def _attempt(
         self, candidate: Candidate, request: ChatRequest, answer: _Answer
@@ -200,8 +264,6 @@ class Hybrid:
                         first = self._clock() - start
                     if delta.finish_reason is None:
                         said = said or bool(delta.content.strip()) or delta.tool_call is not None
-                        answer.content = answer.content or bool(delta.content.strip())
-                        answer.called = answer.called or delta.tool_call is not None
                         yield delta
                         continue
                     if not (said or delta.content or delta.tool_call or delta.finish_reason == "length"):
@@ -217,7 +279,8 @@ class Hybrid:
             raise
         finally:
             vitals.left()
-            answer.cost += await account.close()
+            cost = await account.close()
+            answer.cost += cost  # not in one: the other of two may book in between
 
     async def _served(self, candidate: Candidate, answer: _Answer, account: Account) -> Served:
         cost = answer.cost + await account.close()

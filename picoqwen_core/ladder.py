@@ -11,9 +11,19 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from picoqwen_core.errors import PicoQwenError
-from picoqwen_core.messages import NO_HOME_SENT, NOT_ABOUT_HOME, ChatDelta, ChatRequest, Message, Served
+from picoqwen_core.messages import (
+    NO_HOME_SENT,
+    NOT_ABOUT_HOME,
+    ChatDelta,
+    ChatRequest,
+    InstalledModel,
+    Message,
+    Served,
+)
 
 Rung = Literal["built_in", "local", "cloud"]
+# The id of the model that comes with the package, before it is loaded.
+BUILT_IN = "pico-home"
 _LOGGER = logging.getLogger(__name__)
 _NAMES = {"built_in": "the built-in model", "local": "the larger model here", "cloud": "another server"}
 
@@ -98,3 +108,9 @@ def without_home(request: ChatRequest) -> ChatRequest:
     """What may leave the house of a request that is not about it: the last sentence alone."""
     text = next((m.content for m in reversed(request.messages) if m.role == "user"), "")
     return replace(request, messages=(Message("user", text),), tools=(), home=None, tool_choice="auto")
+
+
+def is_built_in(models: Sequence[InstalledModel]) -> bool:
+    """Whether a provider's models are the one that comes with the package."""
+    model = models[0]
+    return model.id == BUILT_IN if model.info is None else model.info.built_in

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from picoqwen_core.errors import ModelNotFound
-from picoqwen_core.ladder import Rung, Step, climb, labelled, without_home
+from picoqwen_core.ladder import Rung, Step, climb, is_built_in, labelled, without_home
 from picoqwen_core.messages import ChatDelta, ChatRequest, InstalledModel, Served
 from picoqwen_core.providers.pool import ModelPool
 from picoqwen_core.providers.provider import Provider
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 # Names no model: whoever the strategy chooses. For clients that must name one.
 AUTO = "auto"
-# The id of the model that comes with the package, before it is loaded.
-BUILT_IN = "pico-home"
 _OUR_CALL = re.compile(r"home_|[0-9A-Z]{26}\Z|\Z")
 
 
@@ -106,7 +104,7 @@ class Router:
         return labelled(hybrid.chat(request, plan), rung, plan[0].model, reason), plan[0].model
 
     def _rung(self, provider: Provider) -> Rung:
-        return "built_in" if _is_built_in(provider) else "local"
+        return "built_in" if is_built_in(provider.models) else "local"
 
     def _steps(self, request: ChatRequest) -> list[Step]:
         """Who may answer by the ladder, lowest first: at least one model of this machine."""
@@ -116,8 +114,8 @@ class Router:
                 each.models[0].id,
                 partial(each.chat, replace(request, model=each.models[0].id)),
             )
-            for each in sorted(self.providers, key=lambda each: not _is_built_in(each))
-            if not _is_built_in(each) or _ours(request)
+            for each in sorted(self.providers, key=lambda each: not is_built_in(each.models))
+            if not is_built_in(each.models) or _ours(request)
         ]
         if self.hybrid is not None:
             whole, part, _ = self.hybrid.others(request)
@@ -126,11 +124,6 @@ class Router:
                     answer = partial(self.hybrid.chat, replace(told, model=None), candidates)
                     steps.append(Step("cloud", candidates[0].model, answer, knows_no_home=candidates is part))
         return steps or [Step("local", self.default.models[0].id, partial(self.default.chat, request))]
-
-
-def _is_built_in(provider: Provider) -> bool:
-    model = provider.models[0]
-    return model.id == BUILT_IN if model.info is None else model.info.built_in
 
 
 def _ours(request: ChatRequest) -> bool:

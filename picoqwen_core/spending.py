@@ -24,6 +24,8 @@ class Purse:
         self._budget = budget
         self._spent: Spent | None = None
         self._warned = False
+        # Two answers that end at once are booked one after the other, so that the last sum is kept.
+        self._in_turn = asyncio.Lock()
 
     def price(self, upstream: Upstream | None) -> Price:
         """What it takes; nothing where it is this machine or nobody knows."""
@@ -64,7 +66,8 @@ class Purse:
         if self._budget is None:
             return
         try:
-            self._spent = await asyncio.to_thread(self._budget.settle, number, nanos, usage)
+            async with self._in_turn:
+                self._spent = await asyncio.to_thread(self._budget.settle, number, nanos, usage)
         except Error as err:
             _LOGGER.error("An answer stays booked at what it might have cost: %s", err)
 

@@ -11,6 +11,8 @@ from picoqwen_core.errors import ConfigError
 from picoqwen_core.prices import FREE, Price, price_of
 
 STRATEGIES = ("local_first", "cloud_first", "cheapest", "fastest", "by_rung")
+# When a second one is asked beside a slow one: where that is degraded only, for any, or never (hedge.py).
+HEDGES = ("degraded", "always", "off")
 PRIVACY = ("nothing", "no_home", "everything")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}\Z")
 # Every failure is followed by another try, all of which shall fit into the 5 seconds that somebody listens.

@@ -102,6 +102,7 @@ def test_every_setting_can_stand_in_a_file_and_in_the_environment(tmp_path: Path
         "budget_per_month": 5,
         "budget_file": "b.db",
         "health_check_interval": 30,
+        "hedge": "always",
         "mcp": True,
         "agents": True,
         "agent_tools": ["calculator", "notes"],

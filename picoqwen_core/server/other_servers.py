@@ -34,6 +34,7 @@ def make_hybrid(settings: Settings) -> "Hybrid | None":
         privacy=settings.privacy,
         purse=purse,
         probe_seconds=settings.health_check_interval,
+        hedge=settings.hedge,
     )
 
 

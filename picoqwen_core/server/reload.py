@@ -32,7 +32,7 @@ NEEDS_RESTART = frozenset(
             "cache_dir",
         ),
         *("upstreams", "routing", "privacy", "budget_per_day", "budget_per_month", "budget_file"),
-        *("health_check_interval", "mcp", "mcp_servers"),
+        *("health_check_interval", "hedge", "mcp", "mcp_servers"),
         *("agents", "agent_tools", "web_search_engine", "searxng_url"),
         *("allowed_hosts", "agents_dir", "flows_dir"),
     }
