@@ -23,6 +23,8 @@ _QUESTION = re.compile(
     r"|(?:have|did|didn't) (?:i|we|you|they|he|she|someone|anyone)\b)",
     re.IGNORECASE,
 )
+# Verbs whose duration only tells timers apart.
+_WHICH_TIMER = ("timer_cancel", "timer_pause", "timer_resume", "timer_status")
 _STATES = {
     "on": "on",
     "off": "off",
@@ -39,8 +41,10 @@ _OUTDOOR_QUANTITIES = ("temperature", "humidity")
 def settle(decision: Decision, linked: Linked, history: History | None) -> Decision:
     """The decision that the words allow: a question acts on nothing, and asks what can tell."""
     text = linked.text.replace("’", "'").strip()
-    if isinstance(decision, Act) and linked.home.language[:2] == "en" and _QUESTION.match(text):
+    if isinstance(decision, Act) and _is_question(text, linked.home) and not _asks_of_timer(decision):
         decision = _question(decision)
+    if isinstance(decision, Act) and history is not None:
+        decision = _of_this_turn(decision, linked)
     if not isinstance(decision, Query):
         return decision
     if decision.asked == "temperature" and _SET.search(text):
@@ -48,6 +52,28 @@ def settle(decision: Decision, linked: Linked, history: History | None) -> Decis
     if decision.kind == "value" and decision.asked in _OUTDOOR_QUANTITIES and _OUTSIDE.search(text):
         return _outside(decision, linked.home)
     return _without_remembered(decision, linked, history)
+
+
+def _is_question(text: str, home: HomeContext) -> bool:
+    return home.language[:2] == "en" and _QUESTION.match(text) is not None
+
+
+def _asks_of_timer(act: Act) -> bool:
+    """Asking after a timer is a call of a tool, and changes nothing."""
+    return all(action.verb == "timer_status" for action in act.actions)
+
+
+def _of_this_turn(act: Act, linked: Linked) -> Act:
+    """Which timer is meant is told by a duration of this turn; that of the turn before started one."""
+    numbers = link(linked.home, linked.text).numbers
+    return Act(
+        tuple(
+            replace(action, value=None)
+            if action.verb in _WHICH_TIMER and action.value not in numbers
+            else action
+            for action in act.actions
+        )
+    )
 
 
 def _question(act: Act) -> Query:
@@ -59,7 +85,8 @@ def _question(act: Act) -> Query:
 
 def _outside(query: Query, home: HomeContext) -> Query:
     """What is asked of outside: of the thing meant when it says that it is there, else of the weather."""
-    if can_answer(query, home) and any(_OUTSIDE.search(each.name) for each in resolve(home, query.target)):
+    meant = resolve(home, query.target) if query.target.entities else ()
+    if can_answer(query, home) and any(_OUTSIDE.search(each.name) for each in meant):
         return query
     sensors = [
         each.id

@@ -5,6 +5,7 @@ of a weather entity; of a forecast nothing is known here, so questions about one
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -25,6 +26,14 @@ _FORECAST = frozenset(
     "tomorrow tonight later forecast week weekend will monday tuesday wednesday thursday friday saturday "
     "sunday morgen vorhersage woche wird demain semaine prévisions mañana semana hará domani settimana farà "
     "wordt morgenochtend gonna going yesterday".split()
+)
+# One of these has to be said before the weather is told: the model takes some other sentences for it.
+_WEATHER_WORD = re.compile(
+    r"\b(?:weather|rain|snow|sun|wind|storm|cloud|fog|frost|freez|hail|cold|chill|warm|hot|humid|wet|dry|degree"
+    r"|temperature|outside|outdoor|out there|umbrella|jacket|coat|wetter|regen|sonn|schnee|kalt|draußen"
+    r"|météo|temps|pleu|pluie|neige|soleil|froid|chaud|dehors|tiempo|llov|lluvia|llueve|nieva|frío|calor|fuera"
+    r"|weer|zon|sneeuw|koud|buiten|tempo|meteo|piov|piogg|nevica|sole|freddo|caldo|fuori)",
+    re.IGNORECASE,
 )
 _PAST = frozenset(("yesterday", "gestern", "gisteren", "ayer", "ieri"))
 _SILENT = ("unavailable", "unknown", "")
@@ -51,6 +60,8 @@ def lookup(query: Query, text: str, home: HomeContext, toolbox: Toolbox) -> tupl
 def found_out(call: ToolCall, content: str, language: str) -> str | None:
     """What a lookup brought, as a sentence; None for any other call, and where nothing can be read."""
     tool = call.name.rpartition("__")[2]
+    if tool == "HassTimerStatus":
+        return _timers_left(content, language)
     data = _data(content)
     if tool in _CALENDAR_TOOLS and isinstance(data.get("events"), list):
         events = [_event(each) for each in data["events"] if isinstance(each, dict)]
@@ -65,9 +76,22 @@ def found_out(call: ToolCall, content: str, language: str) -> str | None:
     return None
 
 
+def _timers_left(content: str, language: str) -> str | None:
+    """From the intent's speech slots; None when the call failed."""
+    data = _loaded(content)
+    inner = data.get("data")
+    slots = data.get("speech_slots") or (inner.get("speech_slots") if isinstance(inner, dict) else None)
+    running = slots.get("timers") if isinstance(slots, dict) else None
+    if not isinstance(running, list):
+        return None
+    left = [(each.get("name"), each.get("total_seconds_left")) for each in running if isinstance(each, dict)]
+    known = [(str(name or ""), seconds) for name, seconds in left if isinstance(seconds, int)]
+    return said.timers(known, language)
+
+
 def weather_now(text: str, home: HomeContext) -> str | None:
     """The weather as a weather entity has it; None for a forecast, and where no entity tells."""
-    if _words(text) & _FORECAST:
+    if _words(text) & _FORECAST or not _WEATHER_WORD.search(text):
         return None
     for entity in home.entities:
         if entity.domain == "weather" and entity.state not in _SILENT:
@@ -86,15 +110,20 @@ def _meant(home: HomeContext, query: Query, domain: str, text: str) -> Sequence[
     return (named or every)[:3]
 
 
-def _data(content: str) -> Mapping[str, Any]:
+def _loaded(content: str) -> Mapping[str, Any]:
     try:
         data = json.loads(content)
     except ValueError:
         return {}
-    for key in ("data", "result"):
-        if isinstance(data, dict) and isinstance(data.get(key), dict):
-            data = data[key]
     return data if isinstance(data, dict) else {}
+
+
+def _data(content: str) -> Mapping[str, Any]:
+    data = _loaded(content)
+    for key in ("data", "result"):
+        if isinstance(data.get(key), dict):
+            data = data[key]
+    return data
 
 
 def _event(event: Mapping[str, Any]) -> str:

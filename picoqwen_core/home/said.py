@@ -42,6 +42,42 @@ _OUTSIDE = {
     "it": "Fuori: {condition}",
 }
 
+# A timer and what is left of it; and that none runs.
+_TIMERS = {
+    "en": ("{left} left on the {name} timer", "{left} left on the timer", "No timer is running."),
+    "de": ("Timer {name}: noch {left}", "Timer: noch {left}", "Es läuft kein Timer."),
+    "fr": ("Minuteur {name} : encore {left}", "Minuteur : encore {left}", "Aucun minuteur n'est en cours."),
+    "es": (
+        "Temporizador {name}: quedan {left}",
+        "Temporizador: quedan {left}",
+        "No hay ningún temporizador.",
+    ),
+    "nl": ("Timer {name}: nog {left}", "Timer: nog {left}", "Er loopt geen timer."),
+    "it": ("Timer {name}: restano {left}", "Timer: restano {left}", "Nessun timer è attivo."),
+}
+
+
+def timers(running: Sequence[tuple[str, int]], language: str) -> str:
+    """What is left of each timer, given by name ("" for none) and seconds."""
+    named, nameless, none = _TIMERS[_known(language)]
+    told = [
+        (named if name else nameless).format(name=name, left=_duration(seconds, language))
+        for name, seconds in running
+    ]
+    return f"{'; '.join(told)}." if told else none
+
+
+def _duration(seconds: int, language: str) -> str:
+    minutes, rest = divmod(max(0, seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if _known(language) != "en":
+        parts = ((hours, "h"), (minutes, "min"), (rest, "s"))
+        return " ".join(f"{amount} {unit}" for amount, unit in parts if amount) or "0 s"
+    words = ((hours, "hour"), (minutes, "minute"), (rest, "second"))
+    return (
+        " ".join(f"{amount} {word}{'s' * (amount != 1)}" for amount, word in words if amount) or "0 seconds"
+    )
+
 
 def listing(name: str, things: Sequence[str], total: int, language: str) -> str:
     """What stands on a list or in a calendar: the first things, and how many more there are."""

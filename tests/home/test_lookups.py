@@ -86,6 +86,7 @@ def test_the_weather_now_is_told_and_a_forecast_is_not() -> None:
     assert weather_now("is it wet out there", home("living", WEATHER)) == "It is rainy outside, 7.5°."
     assert weather_now("is it wet tomorrow", home("living", WEATHER)) is None
     assert weather_now("is it wet out there", home()) is None
+    assert weather_now("who painted this", home("living", WEATHER)) is None
 
 
 BEFORE = (
@@ -131,8 +132,9 @@ def test_outside_is_told_by_what_is_there() -> None:
     porch = entity("sensor.porch", "Outside air", state="4", device_class="temperature", unit="°C")
     hall = entity("climate.living", "Heating", "living", state="heat", current_temperature=20)
     said = Message("user", "what temperature have we got outside")
-    deltas = ask("<q:value><d:climate><here> temperature", said, more=(hall, porch))
-    assert deltas[0].content == "The Outside air is 4°C."
+    for target in ("<d:climate><here>", "<all>"):
+        deltas = ask(f"<q:value>{target} temperature", said, more=(hall, porch))
+        assert deltas[0].content == "The Outside air is 4°C."
 
 
 def test_what_a_thermostat_is_set_to_is_not_how_warm_it_is() -> None:
@@ -144,3 +146,38 @@ def test_what_a_thermostat_is_set_to_is_not_how_warm_it_is() -> None:
 def test_a_room_is_not_cleaned_without_a_vacuum() -> None:
     deltas = ask("<vacuum_clean><a1>", Message("user", "do the kitchen"))
     assert deltas[0].content == reply.PROBLEMS["unknown_device"]
+
+
+TIMERS = (ToolSpec("HassTimerStatus", "", {"properties": {"name": {}, "start_minutes": {}}}),)
+
+
+def test_which_timer_is_not_told_by_the_turn_that_started_one() -> None:
+    turns = (
+        Message("user", "five minute timer"),
+        Message("assistant", "Started the timer."),
+        Message("user", "what is left of it"),
+    )
+    assert called(ask("<timer_status><all><n1>", *turns, tools=TIMERS)) == [("HassTimerStatus", {})]
+    said = Message("user", "what is left of the 5 minute timer")
+    assert called(ask("<timer_status><all><n1>", said, tools=TIMERS)) == [
+        ("HassTimerStatus", {"start_minutes": 5})
+    ]
+
+
+def test_asking_after_a_timer_is_a_call() -> None:
+    assert called(ask("<timer_status><all>", Message("user", "is there a timer"), tools=TIMERS))
+
+
+@pytest.mark.parametrize(
+    ("left", "language", "text"),
+    [
+        ([("", 90)], "en", "1 minute 30 seconds left on the timer."),
+        ([("egg", 3600), ("", 5)], "en", "1 hour left on the egg timer; 5 seconds left on the timer."),
+        ([("Ei", 65)], "de-AT", "Timer Ei: noch 1 min 5 s."),
+        ([], "en", "No timer is running."),
+    ],
+)
+def test_what_is_left_of_timers_is_told(left: list[tuple[str, int]], language: str, text: str) -> None:
+    timers = [{"name": name, "total_seconds_left": seconds} for name, seconds in left]
+    data = {"response_type": "action_done", "data": {"success": []}, "speech_slots": {"timers": timers}}
+    assert brought("HassTimerStatus", {}, data, language) == text
