@@ -32,7 +32,7 @@ PicoQwenError
 """
 
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 _SHOWN_CHARACTERS = 100
 
@@ -196,10 +196,14 @@ class LimitReached(PicoQwenError):
     status = HTTPStatus.TOO_MANY_REQUESTS
     code = "limit_reached"
 
-    def __init__(self, limit: str, allowed: float) -> None:
+    limit = ""
+
+    @classmethod
+    def of(cls, limit: str, allowed: float) -> Self:
         """limit: steps, tokens, seconds, cost or nodes."""
-        super().__init__(f"the limit of {allowed:g} {'dollars' if limit == 'cost' else limit} is reached")
-        self.limit = limit
+        error = cls(f"the limit of {allowed:g} {'dollars' if limit == 'cost' else limit} is reached")
+        error.limit = limit
+        return error
 
 
 class ToolError(PicoQwenError):

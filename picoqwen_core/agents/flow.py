@@ -87,7 +87,7 @@ async def run_flow(
     while name is not None:
         visits = shared["_visits"] = shared.get("_visits", 0) + 1
         if visits > MOST_VISITS:
-            raise LimitReached("nodes", MOST_VISITS)
+            raise LimitReached.of("nodes", MOST_VISITS)
         node, begun = flow.nodes[name], time.monotonic()
         result = await _executed(node, run, node.prep(shared))
         action = node.post(run, shared, result) or DEFAULT

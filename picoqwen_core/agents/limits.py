@@ -35,17 +35,17 @@ class Meter:
         """How long it may still take."""
         left = self.limits.seconds - self.seconds
         if left <= 0:
-            raise LimitReached("seconds", self.limits.seconds)
+            raise LimitReached.of("seconds", self.limits.seconds)
         return left
 
     def step(self) -> int:
         """Begin a step; how many tokens it may use."""
         if self.steps >= self.limits.steps:
-            raise LimitReached("steps", self.limits.steps)
+            raise LimitReached.of("steps", self.limits.steps)
         if self.tokens >= self.limits.tokens:
-            raise LimitReached("tokens", self.limits.tokens)
+            raise LimitReached.of("tokens", self.limits.tokens)
         if self.cost > self.limits.cost:
-            raise LimitReached("cost", self.limits.cost)
+            raise LimitReached.of("cost", self.limits.cost)
         self.seconds_left()
         self.steps += 1
         return self.limits.tokens - self.tokens
@@ -60,7 +60,7 @@ class Meter:
     def afford(self, cost: float) -> None:
         """Something that costs money is to be done."""
         if self.cost + cost > self.limits.cost:
-            raise LimitReached("cost", self.limits.cost)
+            raise LimitReached.of("cost", self.limits.cost)
         self.cost += cost
 
     def to_json(self) -> dict[str, float]:

@@ -62,7 +62,7 @@ class Llm:
                     if delta.served is not None:
                         self.served, cost = delta.served, delta.served.cost
         except TimeoutError as err:
-            raise LimitReached("seconds", self._meter.limits.seconds) from err
+            raise LimitReached.of("seconds", self._meter.limits.seconds) from err
         finally:
             self._meter.used(usage, cost)
         return Answer(content, tuple(calls), reason)
