@@ -11,6 +11,7 @@ from benchmarks.agent_web import research
 from tests.agents.red_team import allow_all, got_through, injections
 
 ROOT = Path(__file__).resolve().parents[1]
+REPORT = ROOT / ".cache" / "mcp-conformance.json"
 # Run in a process of its own: the memory of the API's modules, then with every tool and flow made.
 _MEMORY = """
 import json, tempfile
@@ -51,15 +52,27 @@ def main(argv: list[str] | None = None) -> int:
         "research_rounds": found["rounds"],
         "research_sources": len(found["sources"]),
         "research_failed_calls": found["failed_calls"],
-        # Measured by the MCP conformance suite, which this benchmark does not run.
-        "mcp_conformance_passed": None,
-        "mcp_conformance_failed": None,
+        **conformance(),
     }
     for name, value in figures.items():
         print(f"{name:36} {value}")
     if arguments.json:
         print(json.dumps(figures))
     return 1 if through else 0
+
+
+def conformance(report: Path = REPORT) -> dict[str, int | None]:
+    """What script/test-mcp wrote when it last ran here; None, and why is printed, where it did not."""
+    passed: int | None = None
+    failed: int | None = None
+    try:
+        found = json.loads(report.read_text(encoding="utf-8"))
+        passed, failed = int(found["passed"]), int(found["failed"])
+    except FileNotFoundError:
+        print("mcp_conformance: not run here; ./script/test-mcp runs it (npm, network)")
+    except (ValueError, KeyError, TypeError) as err:
+        print(f"mcp_conformance: {report} cannot be read ({err!r}); run ./script/test-mcp again")
+    return {"mcp_conformance_passed": passed, "mcp_conformance_failed": failed}
 
 
 def memory() -> float:

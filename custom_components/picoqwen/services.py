@@ -56,7 +56,7 @@ _RUN_FLOW = vol.Schema(
         vol.Required("input"): vol.All(cv.string, vol.Length(min=1)),
         vol.Optional("steps"): vol.All(vol.Coerce(int), vol.Range(min=1, max=1000)),
         vol.Optional("tokens"): vol.All(vol.Coerce(int), vol.Range(min=1, max=10_000_000)),
-        vol.Optional("seconds"): vol.All(vol.Coerce(float), vol.Range(min=1, max=86_400)),
+        vol.Optional("seconds"): vol.All(vol.Coerce(float), vol.Range(min=1, max=3600)),
         vol.Optional("cost"): vol.All(vol.Coerce(float), vol.Range(min=0, max=1000)),
     }
 )
@@ -164,7 +164,7 @@ async def _run_flow(coordinator: PicoQwenCoordinator, data: dict[str, Any]) -> d
     except PicoQwenError:
         await _check_flow(coordinator, flow)
         raise
-    if run.get("state") in ("failed", "cancelled"):
+    if run.get("state") in ("failed", "cancelled", "interrupted"):
         reason = str(run.get("error") or run.get("output") or run["state"])
         raise _error("flow_failed", flow=flow, error=reason)
     return {**run, "milliseconds": round(1000 * (time.perf_counter() - started), 1)}

@@ -16,11 +16,14 @@ from aiohttp import web
 
 from picoqwen_core.errors import ConfigError, EngineUnavailable, ForbiddenError, RequestError
 from picoqwen_core.server.access import CALLER
+from picoqwen_core.server.agents import AGENTS
 from picoqwen_core.server.asgi import serve_asgi
 from picoqwen_core.server.state import STATE, state_of
 
 if TYPE_CHECKING:
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+
+    from picoqwen_core.agents.flow_tool import FlowTool
 
 _LOGGER = logging.getLogger(__name__)
 PATH = "/mcp"
@@ -151,11 +154,19 @@ def _make_manager(app: web.Application) -> "StreamableHTTPSessionManager":
     settings = state.settings
     own = generate.make(state.router, settings.first_token_timeout)
     return StreamableHTTPSessionManager(
-        Offer(lambda: (own, *state.registry)).server(),
+        Offer(lambda: (own, *state.registry, *_flows(app))).server(),
         session_idle_timeout=_SESSION_IDLE_SECONDS,
         max_request_body_size=settings.max_body_bytes,
         max_sessions=_MOST_SESSIONS,
     )
+
+
+def _flows(app: web.Application) -> tuple["FlowTool", ...]:
+    if AGENTS not in app:
+        return ()
+    from picoqwen_core.agents.flow_tool import flow_tools  # noqa: PLC0415 - imported where agents are on
+
+    return tuple(flow_tools(app[AGENTS].runner))
 
 
 def _require_package(why: str) -> None:

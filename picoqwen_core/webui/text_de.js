@@ -133,6 +133,7 @@ export default {
   run_failed: "gescheitert",
   run_limited: "an einer Grenze angehalten",
   run_cancelled: "angehalten",
+  run_interrupted: "abgebrochen",
   run_running: "läuft",
   run_refused: "abgelehnt",
   run_confirm: "muss bestätigt werden",

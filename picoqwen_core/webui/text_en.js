@@ -137,6 +137,7 @@ export default {
   run_failed: "failed",
   run_limited: "stopped at a limit",
   run_cancelled: "stopped",
+  run_interrupted: "broken off",
   run_running: "running",
   run_refused: "refused",
   run_confirm: "has to be confirmed",

@@ -133,6 +133,7 @@ export default {
   run_failed: "fallido",
   run_limited: "detenido en un límite",
   run_cancelled: "detenido",
+  run_interrupted: "interrumpido",
   run_running: "en curso",
   run_refused: "rechazado",
   run_confirm: "hay que confirmarlo",

@@ -133,6 +133,7 @@ export default {
   run_failed: "échoué",
   run_limited: "arrêté à une limite",
   run_cancelled: "arrêté",
+  run_interrupted: "interrompu",
   run_running: "en cours",
   run_refused: "refusé",
   run_confirm: "à confirmer",

@@ -133,6 +133,7 @@ export default {
   run_failed: "fallito",
   run_limited: "fermato a un limite",
   run_cancelled: "fermato",
+  run_interrupted: "interrotto",
   run_running: "in corso",
   run_refused: "rifiutato",
   run_confirm: "da confermare",

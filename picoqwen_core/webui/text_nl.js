@@ -133,6 +133,7 @@ export default {
   run_failed: "mislukt",
   run_limited: "gestopt bij een grens",
   run_cancelled: "gestopt",
+  run_interrupted: "afgebroken",
   run_running: "bezig",
   run_refused: "geweigerd",
   run_confirm: "moet worden bevestigd",
