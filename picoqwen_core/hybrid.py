@@ -33,7 +33,7 @@ from picoqwen_core.spending import Account, Purse
 from picoqwen_core.upstreams import Upstream
 
 if TYPE_CHECKING:
-    from picoqwen_core.providers.openai import OpenAIProvider
+    from picoqwen_core.providers.remote import Remote
 
 _LOGGER = logging.getLogger(__name__)
 # What an upstream that has not answered yet is taken for; the machine itself is tried first.
@@ -81,7 +81,7 @@ class Hybrid:
 
     def __init__(
         self,
-        upstreams: Sequence["OpenAIProvider"],
+        upstreams: Sequence["Remote"],
         *,
         strategy: str = "local_first",
         privacy: str = "no_home",
@@ -354,7 +354,7 @@ class Hybrid:
             if not self._may_ask(each, request)
         ]
 
-    async def _watch(self, candidate: Candidate, provider: "OpenAIProvider") -> None:
+    async def _watch(self, candidate: Candidate, provider: "Remote") -> None:
         """Probe it when nothing else has told of it for long."""
         while True:
             await asyncio.sleep(self._probe_seconds * (1 + self._rng.uniform(-_PROBE_JITTER, _PROBE_JITTER)))

@@ -13,6 +13,7 @@ from picoqwen_core.prices import FREE, Price, price_of
 STRATEGIES = ("local_first", "cloud_first", "cheapest", "fastest", "by_rung")
 # When a second one is asked beside a slow one: where that is degraded only, for any, or never (hedge.py).
 HEDGES = ("degraded", "always", "off")
+KINDS = ("openai", "anthropic")
 PRIVACY = ("nothing", "no_home", "everything")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}\Z")
 # Every failure is followed by another try, all of which shall fit into the 5 seconds that somebody listens.
@@ -21,11 +22,11 @@ _TIMEOUT = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """An OpenAI-compatible server.
+    """A server that speaks OpenAI's format, or Anthropic's.
 
-    base_url: up to and with /v1; timeout: seconds without a sign of life after which it is given up; trusted:
-    whether it is one of the household's own, to which privacy and prices do not apply; input_price,
-    output_price: dollars for a million tokens, None for the default of the model.
+    kind: which of them; base_url: up to and with /v1; timeout: seconds without a sign of life after which it
+    is given up; trusted: whether it is one of the household's own, to which privacy and prices do not apply;
+    input_price, output_price: dollars for a million tokens, None for the default of the model.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Upstream:
     trusted: bool = False
     input_price: float | None = None
     output_price: float | None = None
+    kind: str = "openai"
 
     def __post_init__(self) -> None:
         self._require(bool(_NAME.match(self.name)), "name", "1 to 32 of a-z, 0-9, _ and -, a letter first")
@@ -44,6 +46,7 @@ class Upstream:
         self._require(web, "base_url", "http://HOST:PORT/v1 or https://HOST/v1")
         self._require(bool(self.model.strip()), "model", "the model's name at the upstream")
         self._require(0 < self.timeout < math.inf, "timeout", "more than 0 seconds")
+        self._require(self.kind in KINDS, "kind", ", ".join(KINDS))
         for name in ("input_price", "output_price"):
             price = getattr(self, name)
             self._require(price is None or 0 <= price < math.inf, name, "0 or more")

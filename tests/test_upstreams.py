@@ -40,6 +40,7 @@ def test_the_key_is_never_shown():
         ({"trusted": "yes"}, "trusted is 'yes'; allowed: true or false"),
         ({"input_price": -1}, "input_price is -1; allowed: 0 or more"),
         ({"colour": "red"}, "unknown field 'colour'; known: name, base_url"),
+        ({"kind": "other"}, "kind is 'other'; allowed: openai, anthropic"),
         ({"api_key": 7}, "api_key is (hidden); allowed: text"),
     ],
 )

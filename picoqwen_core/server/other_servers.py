@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 from picoqwen_core.config import Settings, budget_file
 from picoqwen_core.errors import ConfigError
 from picoqwen_core.prices import FREE
+from picoqwen_core.upstreams import Upstream
 
 if TYPE_CHECKING:
     from picoqwen_core.budget import Budget
     from picoqwen_core.hybrid import Hybrid
+    from picoqwen_core.providers.remote import Remote
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -18,24 +20,35 @@ def make_hybrid(settings: Settings) -> "Hybrid | None":
     """Nothing is asked yet. Raises ConfigError for what cannot work."""
     if not settings.upstreams:
         return None
-    try:
-        from picoqwen_core.providers.openai import OpenAIProvider  # noqa: PLC0415 - 40 MB, for who wants it
-    except ImportError as err:
-        raise ConfigError(
-            f"upstreams need the package openai, which is not installed ({err}); pip install openai"
-        ) from err
     from picoqwen_core.hybrid import Hybrid  # noqa: PLC0415
     from picoqwen_core.spending import Purse  # noqa: PLC0415
 
     purse = Purse(_budget(settings))
     return Hybrid(
-        [OpenAIProvider(each) for each in settings.upstreams],
+        [_provider(each) for each in settings.upstreams],
         strategy=settings.routing,
         privacy=settings.privacy,
         purse=purse,
         probe_seconds=settings.health_check_interval,
         hedge=settings.hedge,
     )
+
+
+def _provider(upstream: Upstream) -> "Remote":
+    """Imports what its kind needs, 40 MB for openai. Raises ConfigError where that is not installed."""
+    try:
+        if upstream.kind == "anthropic":
+            from picoqwen_core.providers.anthropic import AnthropicProvider  # noqa: PLC0415
+
+            return AnthropicProvider(upstream)
+        from picoqwen_core.providers.openai import OpenAIProvider  # noqa: PLC0415
+
+        return OpenAIProvider(upstream)
+    except ImportError as err:
+        raise ConfigError(
+            f"upstreams: {upstream.name!r} needs the package {upstream.kind}, which is not installed "
+            f"({err}); pip install {upstream.kind}"
+        ) from err
 
 
 def _budget(settings: Settings) -> "Budget | None":

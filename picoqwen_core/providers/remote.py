@@ -1,0 +1,266 @@
+"""What all providers share that are one model of another server: what they refuse, and its failures as ours.
+
+The packages of OpenAI and Anthropic come from one generator, so their errors have the same names; which
+package it is, the provider says. Neither is imported here.
+"""
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager, suppress
+from typing import Any, Protocol
+
+import httpx2
+
+from picoqwen_core.errors import (
+    PicoQwenError,
+    ProviderError,
+    ProviderRefused,
+    ProviderTimeout,
+    ProviderUnavailable,
+    RequestError,
+    shown,
+)
+from picoqwen_core.messages import (
+    ChatDelta,
+    ChatRequest,
+    DetokenizeRequest,
+    FinishReason,
+    GenerateRequest,
+    InstalledModel,
+    Primed,
+    ScoreRequest,
+    TokenizeRequest,
+    Tokens,
+    Usage,
+)
+from picoqwen_core.providers.endless import Bounds
+from picoqwen_core.providers.provider import ProviderHealth
+from picoqwen_core.upstreams import Upstream
+
+_LOGGER = logging.getLogger(__name__)
+CONNECT_SECONDS = 2.0
+_PROBE_SECONDS = 3.0
+_CLOSE_SECONDS = 1.0
+# Where the caller sets no limit, so that what an answer may cost is known beforehand.
+DEFAULT_MAX_TOKENS = 2048
+# Rather too many tokens than too few, for servers that do not count.
+_CHARACTERS_A_TOKEN = 3
+
+
+class Reader(Protocol):
+    """Makes deltas of the chunks of one answer."""
+
+    reason: FinishReason | None
+    # Characters of text, reasoning and calls.
+    written: int
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the server counted; None where it did not."""
+
+    def read(self, chunk: Mapping[str, Any], /) -> list[ChatDelta]:
+        """What one chunk adds. Raises ProviderError for what is none."""
+
+    def cut(self) -> None:
+        """End an answer that does not end by itself. Raises ProviderError where nothing of it is of use."""
+
+    def end(self) -> list[ChatDelta]:
+        """What is left. Raises ProviderError where the answer broke off or a call cannot be read."""
+
+
+class Remote(ABC):
+    """One model of one server; a package's client talks to it."""
+
+    def __init__(self, upstream: Upstream, package: Any, client: Any) -> None:
+        """package: the module whose errors the client raises."""
+        self.name = upstream.name
+        self.upstream = upstream
+        self._package, self._client = package, client
+        self._stopped = False
+
+    @abstractmethod
+    def accepts(self, request: ChatRequest) -> bool:
+        """Whether the request can be said in the server's format."""
+
+    @abstractmethod
+    def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta]:
+        """Stream an answer; closing the stream closes the connection. Raises ProviderError."""
+
+    @property
+    def models(self) -> tuple[InstalledModel, ...]:
+        """The one model."""
+        return (InstalledModel(self.upstream.model_id, 0, self.is_available()),)
+
+    @property
+    def health(self) -> ProviderHealth:
+        """It has no process of ours; how it fares is kept by whoever routes."""
+        return ProviderHealth("stopped" if self._stopped else "ready")
+
+    def is_available(self) -> bool:
+        """Whether it may be asked."""
+        return not self._stopped
+
+    def start(self) -> None:  # noqa: B027 - nothing to override
+        """Nothing to do: it connects when it is asked."""
+
+    async def stop(self) -> None:
+        """Close the connections."""
+        self._stopped = True
+        await self._client.close()
+
+    def estimate(self, request: ChatRequest) -> Usage:
+        """The most tokens that an answer may take, roughly."""
+        read = sum(len(each.content) + 12 for each in request.messages)
+        read += sum(len(str(tool.parameters)) + len(tool.description) for tool in request.tools)
+        most = request.max_tokens or DEFAULT_MAX_TOKENS
+        return Usage(read // _CHARACTERS_A_TOKEN + 1, most)
+
+    async def probe(self) -> None:
+        """Ask for the list of models, which costs nothing. Raises ProviderError."""
+        with self.translated():
+            async with asyncio.timeout(_PROBE_SECONDS):
+                try:
+                    await self._client.models.with_raw_response.list()
+                except self._package.NotFoundError:
+                    return  # it answers, and keeps no list
+
+    async def answered(
+        self,
+        request: ChatRequest,
+        create: Callable[..., Awaitable[Any]],
+        body: dict[str, Any],
+        reader: Reader,
+    ) -> AsyncGenerator[ChatDelta]:
+        """The answer to a request; create: begins a stream of a package, given the body as arguments."""
+        most = request.max_tokens or DEFAULT_MAX_TOKENS
+        bounds = Bounds(most)
+        with self.translated():
+            async with aclosing(self._chunks(create, body)) as chunks:
+                async for chunk in chunks:
+                    for delta in reader.read(chunk):
+                        yield delta
+                    if bounds.passed(reader.written):
+                        _LOGGER.warning(
+                            "%s does not stop after %d tokens; its answer is cut", self.name, most
+                        )
+                        reader.cut()
+                        break
+            for delta in reader.end():
+                yield delta
+        counted = Usage(self.estimate(request).prompt_tokens, reader.written // _CHARACTERS_A_TOKEN + 1)
+        yield ChatDelta(finish_reason=reader.reason, usage=reader.usage or counted)
+
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[ChatDelta]:
+        """Refused: raw text is continued by the models of this machine."""
+        told = f"model {self.upstream.model_id!r} answers chats only; got the prompt {shown(request.prompt)}"
+        raise RequestError(told)
+        yield ChatDelta()
+
+    async def score(self, request: ScoreRequest) -> list[float]:
+        """Refused: it gives no probabilities of whole answers."""
+        count = len(request.choices)
+        raise RequestError(f"model {self.upstream.model_id!r} cannot weigh {count} choices; ask this machine")
+
+    async def tokenize(self, request: TokenizeRequest) -> Tokens:
+        """Refused: its vocabulary is not known here."""
+        del request
+        raise RequestError(
+            f"the tokens of {self.upstream.model_id!r} are not known here; ask for a model of here"
+        )
+
+    async def detokenize(self, request: DetokenizeRequest) -> str:
+        """Refused: its vocabulary is not known here."""
+        del request
+        raise RequestError(
+            f"the tokens of {self.upstream.model_id!r} are not known here; ask for a model of here"
+        )
+
+    async def prime(self, request: ChatRequest) -> Primed:
+        """Nothing is read ahead, since that would cost money."""
+        del request
+        return Primed(state="skipped")
+
+    async def _chunks(
+        self, create: Callable[..., Awaitable[Any]], body: dict[str, Any]
+    ) -> AsyncGenerator[dict[str, Any]]:
+        """The stream's objects, none of them later than the upstream's timeout after the one before."""
+        patience = self.upstream.timeout
+        async with asyncio.timeout(patience):
+            stream = await create(**body)
+        try:
+            while True:
+                async with asyncio.timeout(patience):
+                    chunk = await anext(stream, None)
+                if chunk is None:
+                    return
+                yield self._plain(chunk)
+        finally:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await stream.close()
+
+    def _plain(self, chunk: Any) -> dict[str, Any]:
+        """A chunk as JSON has it. The packages check nothing, so it may be anything. Raises ProviderError."""
+        if not isinstance(chunk, self._package.BaseModel):
+            raise ProviderError(f"it sent what is no piece of an answer: {shown(chunk)}")
+        plain: dict[str, Any] = chunk.to_dict(warnings=False)
+        return plain
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """The package's errors, and those of what it stands on, as ours."""
+        package = self._package
+        # Named for its maker, unlike the others: OpenAIError, AnthropicError.
+        any_of_it: type[Exception] = package.APIError.__mro__[1]
+        try:
+            yield
+        except PicoQwenError as err:
+            if not isinstance(err, ProviderError) or str(err).startswith(self.name):
+                raise
+            raise type(err)(f"{self.name}: {err}") from err
+        except (TimeoutError, package.APITimeoutError) as err:
+            silent = f"{self.name}: no sign of life within {self.upstream.timeout:g} s"
+            never = isinstance(err.__cause__, httpx2.ConnectTimeout)
+            raise (ProviderUnavailable if never else ProviderTimeout)(silent) from err
+        except package.APIStatusError as err:
+            raise self._refusal(err) from err
+        except package.APIConnectionError as err:
+            reason = err.__cause__ or err
+            said = self._without_key(str(reason) or type(reason).__name__)
+            # Where there was a connection, the server may have worked, and may bill it.
+            kind = ProviderUnavailable if isinstance(reason, httpx2.ConnectError) else ProviderError
+            raise kind(f"{self.name}: the connection failed: {said}") from err
+        except package.APIError as err:
+            raise ProviderError(f"{self.name}: {self._without_key(shown(err.message))}") from err
+        except (httpx2.HTTPError, any_of_it, ValueError) as err:
+            raise ProviderError(f"{self.name}: it sent what is no answer ({type(err).__name__})") from err
+
+    def _refusal(self, error: Any) -> ProviderError:
+        """What an HTTP status means for us. The body may be a page of any size and is not quoted whole."""
+        status, body = error.status_code, error.body
+        if isinstance(body, dict) and isinstance(body.get("error"), dict):
+            body = body["error"]
+        said = body.get("message") if isinstance(body, dict) else None
+        detail = f": {self._without_key(shown(said))}" if said else ""
+        message = f"{self.name}: HTTP {status}{detail}"
+        # In the middle of a stream, which began with 200: it worked, and may bill it.
+        if status < 400:
+            return ProviderError(f"{self.name}: it broke off{detail}")
+        if status in (408, 429) or status >= 500:
+            return ProviderUnavailable(message, _retry_after(error.response.headers.get("retry-after")))
+        return ProviderRefused(message)
+
+    def _without_key(self, text: str) -> str:
+        """Servers like to quote the key that they refuse."""
+        key = self.upstream.api_key
+        return text.replace(key, "(key)") if key else text
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds; the header's other form, a date, depends on two clocks and is not taken."""
+    try:
+        return max(0.0, float(value)) if value is not None else None
+    except ValueError:
+        return None
