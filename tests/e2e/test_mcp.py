@@ -1,5 +1,11 @@
 """Home Assistant's own two ends of MCP, unmodified: its client on our server, and ours on its server."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
 import pytest
 
 from house_runner.house import House
@@ -7,13 +13,23 @@ from picoqwen_core.agents.calling import call_tool
 from picoqwen_core.agents.mcp_client import McpClients
 from picoqwen_core.agents.policy import Trust, decide
 from picoqwen_core.agents.registry import Registry
+from picoqwen_core.config import Settings
 from picoqwen_core.mcp_servers import McpServer
+from picoqwen_core.messages import ToolCall
+from picoqwen_core.router import Router
 from picoqwen_core.server.access import mcp_token
+from picoqwen_core.server.app import make_app
+from picoqwen_core.server.run import listening
+from picoqwen_core.server.state import State
+from tests.agents.scripted import ScriptedModel, call
 from tests.e2e.test_other_integrations import FLOWS, flow, rest
 from tests.mcp.conftest import Echo, serving, until
+from tests.server.test_agents_api import ScriptedProvider
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 KEY = "a key that Home Assistant cannot send"
+LIVE, TURN_ON = "house__homeassistant__getlivecontext", "house__intent__hassturnon"
+LAMP = "light.kitchen_lamp"
 
 
 async def expose(house: House, entity_id: str, *, exposed: bool) -> None:
@@ -77,3 +93,68 @@ async def test_our_client_reads_and_switches_what_is_exposed_and_nothing_else(ho
     # Home Assistant does not say that turning on can be undone, so the user is asked.
     decision = decide(turn_on.name, turn_on.annotations, {"name": "Kitchen lamp"}, read_first, can_ask=True)
     assert decision.verdict == "confirm"
+
+
+@asynccontextmanager
+async def with_agents(
+    house: House, model: ScriptedModel, folder: Path
+) -> AsyncIterator[Callable[..., Awaitable[dict[str, Any]]]]:
+    """A server whose agents have Home Assistant's tools; what asks it to turn the lamp on."""
+    url, token = house.home_assistant.url, house.home_assistant.token
+    server = McpServer("house", url=f"{url}/api/mcp/assist", api_key=token, trusted=True)
+    settings = Settings(agents=True, agents_dir=folder, agent_tools=(), mcp_servers=(server,), port=0)
+    state = State(settings, Router([ScriptedProvider(model)]))
+
+    async with listening(make_app(state), settings) as own, aiohttp.ClientSession() as session:
+        await until(lambda: TURN_ON in state.registry)
+
+        async def ask(*later: dict[str, str], **more: Any) -> dict[str, Any]:
+            messages = [{"role": "user", "content": "Turn the kitchen lamp on"}, *later]
+            body = {"messages": messages, "server_tools": True, **more}
+            async with session.post(f"{own}/api/v1/chat", json=body) as response:
+                assert response.status == 200, await response.text()
+                return await response.json()
+
+        yield ask
+
+
+def confirmation(answer: dict[str, Any]) -> dict[str, Any]:
+    """The user's word for the call that an answer asks about."""
+    assert f"May I call {TURN_ON} with name = 'Kitchen lamp'?" in answer["choices"][0]["message"]["content"]
+    (event,) = [each for each in answer["agent"]["events"] if each["type"] == "confirm"]
+    return {"id": event["id"], "approve": True}
+
+
+async def test_agents_read_the_home_and_switch_a_lamp_once_the_user_has_confirmed_it(
+    house: House, tmp_path: Path
+) -> None:
+    turn_on = [ToolCall("call_on", TURN_ON, {"name": "Kitchen lamp"})]
+    script = (call(LIVE), turn_on, "yes, confirmed", "It is on.", call(LIVE), turn_on, "I cannot see it.")
+    model = ScriptedModel(*script)
+    async with rest(house) as session:
+        entry = await flow(session, FLOWS, "mcp_server", {})
+        try:
+            async with with_agents(house, model, tmp_path) as ask:
+                await house.client.service("light.turn_off", LAMP)
+                waiting = confirmation(await ask())
+                await ask({"role": "assistant", "content": "May I?"}, {"role": "user", "content": "yes"})
+                unconfirmed = (await house.client.states())[LAMP]["state"]
+                told = await ask(confirm=waiting)
+                confirmed = (await house.client.states())[LAMP]["state"]
+
+                await house.client.service("light.turn_off", LAMP)
+                await expose(house, LAMP, exposed=False)
+                last = await ask(confirm=confirmation(await ask()))
+                hidden = (await house.client.states())[LAMP]["state"]
+        finally:
+            await expose(house, LAMP, exposed=True)
+            await session.delete(f"/api/config/config_entries/entry/{entry['result']['entry_id']}")
+
+    assert (unconfirmed, confirmed, hidden) == ("off", "on", "off")
+    assert told["choices"][0]["message"]["content"] == "It is on."
+    assert [each["state"] for each in last["agent"]["events"] if each["type"] == "tool"] == [
+        "called",
+        "failed",
+    ]
+    read = [request.messages[-1].content for request in model.requests if request.messages[-1].name == LIVE]
+    assert ["kitchen lamp" in text.casefold() for text in read] == [True, False]
