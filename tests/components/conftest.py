@@ -17,6 +17,9 @@ from homeassistant.helpers import area_registry as ar
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 
+# A house whose doors may be moved by allowed actions.
+pytest_plugins = ("allowed",)
+
 LAMP = "light.kitchen_lamp"
 
 

@@ -8,7 +8,6 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry
-from test_actions import api_id, house  # noqa: F401 - fixtures
 
 pytest.importorskip(
     "mcp", reason="the environment of the oldest Home Assistant does not have mcp_server's package"
@@ -19,8 +18,8 @@ async def test_an_mcp_client_sees_the_tools_and_cannot_unlock_a_door(
     hass: HomeAssistant,
     hass_client: Any,
     entry: ConfigEntry,
-    house: list[ServiceCall],  # noqa: F811
-    api_id: str,  # noqa: F811
+    house: list[ServiceCall],
+    api_id: str,
 ) -> None:
     assert await async_setup_component(hass, "http", {})
     mcp = MockConfigEntry(domain="mcp_server", data={"llm_hass_api": [api_id]}, title="MCP")

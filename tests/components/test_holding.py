@@ -4,14 +4,13 @@ import inspect
 from typing import Any
 
 import pytest
+from allowed import PREFIX, QUESTION, do, say, speech, tools
 from fake_server import DONE, FakeServer, call, event, words
 from homeassistant.components import conversation
 from homeassistant.core import Context, HomeAssistant, ServiceCall
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.chat_session import async_get_chat_session
-from test_actions import PREFIX, QUESTION, api_id, do, house, impatient, say, speech, tools
 
-__all__ = ["api_id", "house", "impatient"]
 CLAIM = [event({"content": "I have "}), event({"content": "done it."})]
 
 
