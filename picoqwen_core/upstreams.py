@@ -1,13 +1,12 @@
 """Other servers that may answer: what the settings say of each; how one is talked to stands in providers/."""
 
-import json
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from picoqwen_core.errors import ConfigError
+from picoqwen_core.named_list import parse_list, require_known, require_type, who, wrong
 from picoqwen_core.prices import FREE, Price, price_of
 
 STRATEGIES = ("local_first", "cloud_first", "cheapest", "fastest", "by_rung")
@@ -18,6 +17,9 @@ PRIVACY = ("nothing", "no_home", "everything")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}\Z")
 # Every failure is followed by another try, all of which shall fit into the 5 seconds that somebody listens.
 _TIMEOUT = 4.0
+_OPTION = "upstreams"
+# Types of fields that are no texts.
+_TYPES: Mapping[str, type] = {"timeout": float, "input_price": float, "output_price": float, "trusted": bool}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,41 +71,19 @@ class Upstream:
 
     def _require(self, allowed: bool, name: str, range_: str) -> None:
         if not allowed:
-            raise ConfigError(
-                f"upstreams: {self.name!r}: {name} is {getattr(self, name)!r}; allowed: {range_}"
-            )
+            raise wrong(_OPTION, self.name, f"{name} is {getattr(self, name)!r}; allowed: {range_}")
 
 
 def parse_upstreams(value: Any) -> tuple[Upstream, ...]:
     """A list of objects, or that as JSON text. Raises ConfigError, or ValueError for what is no list."""
-    if isinstance(value, str):
-        value = json.loads(value)
-    if not isinstance(value, list | tuple) or not all(isinstance(each, Mapping) for each in value):
-        raise ValueError("upstreams")
-    found = tuple(_upstream(each) for each in value)
-    names = [each.name for each in found]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f"upstreams: {name!r} is there twice; each needs a name of its own")
-    return found
+    return parse_list(_OPTION, value, _upstream)
 
 
-def _upstream(value: Mapping[str, Any]) -> Upstream:
-    kinds = {each.name: each for each in fields(Upstream)}
-    given = {key: item for key, item in value.items() if item is not None and item != ""}
-    who = given.get("name", "(without a name)")
-    for key, item in given.items():
-        if key not in kinds:
-            raise ConfigError(f"upstreams: {who!r}: unknown field {key!r}; known: {', '.join(kinds)}")
-        wanted = {"timeout": float, "input_price": float, "output_price": float, "trusted": bool}.get(
-            key, str
-        )
-        number = wanted is float and isinstance(item, int | float) and not isinstance(item, bool)
-        if not number and not isinstance(item, wanted):
-            shown = "(hidden)" if key == "api_key" else repr(item)
-            needed = {float: "a number", bool: "true or false", str: "text"}[wanted]
-            raise ConfigError(f"upstreams: {who!r}: {key} is {shown}; allowed: {needed}")
+def _upstream(given: Mapping[str, Any]) -> Upstream:
+    require_known(_OPTION, given, (each.name for each in fields(Upstream)))
+    for key in given:
+        require_type(_OPTION, given, key, _TYPES.get(key, str))
     missing = [key for key in ("name", "base_url", "model") if key not in given]
     if missing:
-        raise ConfigError(f"upstreams: {who!r}: {missing[0]} is missing")
+        raise wrong(_OPTION, who(given), f"{missing[0]} is missing")
     return Upstream(**given)
