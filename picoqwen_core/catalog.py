@@ -7,11 +7,11 @@ exact ones before a download. Source of the shapes: config.json of each model's 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from picoqwen_core.recommendation import recommend
+
 _CONTEXT = 4096
 # Python, numba and the tokenizer's tables, and buffers for reading a prompt.
 _WORKER_BYTES = 300_000_000
-# A core reads about this much of a model in the time that a word may take.
-_BYTES_PER_CORE = 700_000_000
 # Bits for each weight, measured on the official files.
 _BITS = {"Q8_0": 8.5, "Q6_K": 6.57, "Q5_K_M": 5.72, "Q4_K_M": 4.95}
 
@@ -64,14 +64,10 @@ def offers() -> Iterator[Offer]:
             )
 
 
-def recommended(memory_bytes: int, cores: int) -> Offer | None:
-    """The largest that fits the memory and that so many cores read fast enough; None where none fits.
-
-    A rule of thumb: what a word costs grows with the bytes of the model, and a core reads only so many.
-    """
-    fitting = [each for each in offers() if each.memory_bytes <= memory_bytes]
-    fast = [each for each in fitting if each.size_bytes <= cores * _BYTES_PER_CORE]
-    return max(fast or fitting[:1], key=lambda each: each.size_bytes, default=None)
+def recommended(room: int, bandwidth: float) -> Offer | None:
+    """The offer that picoqwen_core.recommendation chooses for so much memory; None where none fits."""
+    best = recommend(room, bandwidth)
+    return find_offer(f"{best.model}-{best.quantization}") if best.model else None
 
 
 def find_offer(name: str) -> Offer | None:

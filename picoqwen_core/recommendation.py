@@ -26,7 +26,7 @@ CONTEXTS = (8192, 4096, 2048)
 
 @dataclass(frozen=True, slots=True)
 class Dimensions:
-    """A published Qwen3 model's sizes (its config.json)."""
+    """A published Qwen3 model's sizes (its config.json), and the formats that Qwen publishes of it."""
 
     name: str
     hidden: int
@@ -34,6 +34,7 @@ class Dimensions:
     heads: int
     ffn: int
     tied: bool
+    formats: tuple[str, ...]
 
     @property
     def parameters(self) -> int:
@@ -46,10 +47,10 @@ class Dimensions:
 
 # Larger ones take minutes to read a home's prompt on processors of this kind, however much memory there is.
 MODELS = (
-    Dimensions("Qwen3-8B", 4096, 36, 32, 12288, tied=False),
-    Dimensions("Qwen3-4B", 2560, 36, 32, 9728, tied=True),
-    Dimensions("Qwen3-1.7B", 2048, 28, 16, 6144, tied=True),
-    Dimensions("Qwen3-0.6B", 1024, 28, 16, 3072, tied=True),
+    Dimensions("Qwen3-8B", 4096, 36, 32, 12288, tied=False, formats=("Q8_0", "Q4_K_M")),
+    Dimensions("Qwen3-4B", 2560, 36, 32, 9728, tied=True, formats=("Q8_0", "Q4_K_M")),
+    Dimensions("Qwen3-1.7B", 2048, 28, 16, 6144, tied=True, formats=("Q8_0",)),
+    Dimensions("Qwen3-0.6B", 1024, 28, 16, 3072, tied=True, formats=("Q8_0",)),
 )
 
 
@@ -69,9 +70,12 @@ class Recommendation:
     tokens_per_second: float | None
 
 
-def recommend(memory: Memory, bandwidth: float) -> Recommendation:
-    """The largest model that fits into memory and writes comfortably; else the fastest one that fits."""
-    fitting = [each for each in _candidates(bandwidth) if each.memory_bytes <= budget(memory)]
+def recommend(room: int, bandwidth: float) -> Recommendation:
+    """The largest model that fits into `room` bytes and writes comfortably; else the fastest that fits.
+
+    bandwidth: bytes a second that the machine reads from memory.
+    """
+    fitting = [each for each in _candidates(bandwidth) if each.memory_bytes <= room]
     comfortable = [each for each in fitting if (each.tokens_per_second or 0) >= COMFORTABLE_TOKENS_S]
     if comfortable:
         return comfortable[0]
@@ -100,7 +104,8 @@ def cache_bytes(model: Dimensions, context: int, kind: str) -> int:
 def _candidates(bandwidth: float) -> Iterator[Recommendation]:
     """From the most to the least able: larger models, then more exact formats, then longer contexts."""
     for model in MODELS:
-        for quantization, bits in FORMAT_BITS.items():
+        for quantization in model.formats:
+            bits = FORMAT_BITS[quantization]
             weights = weight_bytes(model, quantization)
             # Of an embedding that is no head too, only one row is read for a token.
             unread = 0 if model.tied else VOCABULARY * model.hidden * bits / 8

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from picoqwen_core.cpu import CpuInfo
 from picoqwen_core.errors import ConfigError
 from picoqwen_core.machine.limits import Memory
-from picoqwen_core.recommendation import Recommendation, recommend
+from picoqwen_core.recommendation import Recommendation, budget, recommend
 
 # Linux's names of the instructions that each set of kernels needs, from the best to what runs everywhere; the
 # names are those of kernels/isa.py, which asks LLVM the same. AVX-512 VNNI has the 256-bit instruction too.
@@ -90,8 +90,14 @@ def select_strategy(
         cpus=tuple(sorted(big)) if mixed else (),
         kernels=_kernels(cpu, profile, kernels, target),
         prefill_chunk=profile.prefill_chunk,
-        recommended=recommend(memory, cpu.memory_bandwidth or profile.bandwidth),
+        recommended=recommend(budget(memory), expected_bandwidth(cpu, name)),
     )
+
+
+def expected_bandwidth(cpu: CpuInfo, target: str = "auto") -> float:
+    """Bytes a second that the processor reads from memory: as measured, else as its kind does."""
+    name = detected_target(cpu) if target == "auto" else target
+    return cpu.memory_bandwidth or PROFILES[name].bandwidth
 
 
 def kernel_sets(cpu: CpuInfo) -> list[str]:

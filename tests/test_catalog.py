@@ -3,6 +3,7 @@
 import pytest
 
 from picoqwen_core.catalog import find_offer, offers, recommended
+from picoqwen_core.recommendation import MODELS
 
 
 @pytest.mark.parametrize(
@@ -19,17 +20,17 @@ def test_sizes_are_those_of_the_published_files(name, published):
 
 
 @pytest.mark.parametrize(
-    ("gigabytes", "cores", "best"),
+    ("gigabytes", "bytes_a_second", "best"),
     [
-        (0.5, 4, None),
-        (2, 2, "Qwen3-0.6B-Q8_0"),
-        (6, 4, "Qwen3-4B-Q4_K_M"),
-        (6, 1, "Qwen3-0.6B-Q8_0"),
-        (64, 16, "Qwen3-8B-Q8_0"),
+        (0.5, 20e9, None),
+        (2, 20e9, "Qwen3-0.6B-Q8_0"),
+        (6, 20e9, "Qwen3-4B-Q4_K_M"),
+        (6, 5e9, "Qwen3-0.6B-Q8_0"),
+        (64, 100e9, "Qwen3-8B-Q8_0"),
     ],
 )
-def test_a_machine_is_recommended_what_it_can_hold_and_read(gigabytes, cores, best):
-    found = recommended(int(gigabytes * 1e9), cores)
+def test_a_machine_is_recommended_what_it_can_hold_and_read(gigabytes, bytes_a_second, best):
+    found = recommended(int(gigabytes * 1e9), bytes_a_second)
     assert (found.id if found else None) == best
 
 
@@ -40,3 +41,7 @@ def test_an_offer_is_found_by_what_people_call_it(name):
 
 def test_every_offer_needs_more_memory_than_its_file():
     assert all(offer.memory_bytes > offer.size_bytes for offer in offers())
+
+
+def test_whatever_may_be_recommended_is_offered():
+    assert all(find_offer(f"{model.name}-{name}") for model in MODELS for name in model.formats)

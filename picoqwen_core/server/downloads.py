@@ -9,7 +9,7 @@ import voluptuous as vol
 from aiohttp import web
 
 from picoqwen_core.catalog import find_offer, offers, recommended
-from picoqwen_core.cpu import usable_cores
+from picoqwen_core.cpu import detect_cpu, usable_cores
 from picoqwen_core.errors import ForbiddenError, ModelNotFound, RequestError
 from picoqwen_core.hub.downloads import Download, Downloads
 from picoqwen_core.server.fields import boolean, nullable, string, validated
@@ -18,6 +18,7 @@ from picoqwen_core.server.middleware import error_body
 from picoqwen_core.server.schemas import read_body
 from picoqwen_core.server.sse import stream_objects
 from picoqwen_core.server.state import state_of
+from picoqwen_core.strategy import expected_bandwidth
 
 DOWNLOAD = vol.Schema(
     {
@@ -37,8 +38,10 @@ async def catalog(request: web.Request) -> web.Response:
     """Known models with size and need, which of them is installed, fits, and suits this machine best."""
     state = state_of(request)
     memory = pool_limits(state.settings).max_bytes or 0
-    cores = state.settings.threads or usable_cores()
-    best = recommended(memory, cores)
+    settings = state.settings
+    cores = settings.threads or usable_cores()
+    cpu = await asyncio.to_thread(detect_cpu, cache_dir=settings.cache_dir, measure=None)
+    best = recommended(memory, expected_bandwidth(cpu, settings.cpu_target))
     installed = {model.id.casefold() for model in state.router.models}
     data = [
         {

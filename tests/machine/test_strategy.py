@@ -88,25 +88,26 @@ def test_every_target_of_the_options_has_a_profile():
 @pytest.mark.parametrize(
     ("gigabytes", "bandwidth", "model", "quantization"),
     [
-        (4, 4e9, "Qwen3-0.6B", "Q4_K_M"),  # Raspberry Pi 4
-        (8, 10e9, "Qwen3-1.7B", "Q4_K_M"),  # Raspberry Pi 5
+        (4, 4e9, "Qwen3-0.6B", "Q8_0"),  # Raspberry Pi 4
+        (8, 10e9, "Qwen3-0.6B", "Q8_0"),  # Raspberry Pi 5
         (16, 20e9, "Qwen3-4B", "Q4_K_M"),  # N100
         (32, 60e9, "Qwen3-8B", "Q8_0"),
-        (2, 20e9, "Qwen3-0.6B", "Q4_K_M"),
+        (3, 20e9, "Qwen3-0.6B", "Q8_0"),
+        (2, 20e9, None, None),  # half of it is for others
         (0.5, 4e9, None, None),
     ],
 )
 def test_the_largest_model_that_fits_and_is_comfortable(gigabytes, bandwidth, model, quantization):
     memory = Memory(int(gigabytes * GB), int(gigabytes * GB))
-    chosen = recommend(memory, bandwidth)
+    chosen = recommend(budget(memory), bandwidth)
     assert (chosen.model, chosen.quantization) == (model, quantization)
     if model:
         assert chosen.memory_bytes <= budget(memory)
 
 
 def test_a_slow_machine_gets_the_fastest_that_fits():
-    chosen = recommend(Memory(8 * GB, 8 * GB), 1e9)
-    assert (chosen.model, chosen.quantization) == ("Qwen3-0.6B", "Q4_K_M")
+    chosen = recommend(budget(Memory(8 * GB, 8 * GB)), 1e9)
+    assert (chosen.model, chosen.quantization) == ("Qwen3-0.6B", "Q8_0")
 
 
 def test_a_container_may_be_used_but_for_a_tenth():
