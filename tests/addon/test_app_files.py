@@ -1,7 +1,10 @@
 """The app's files agree with each other, with the server, and with what the Supervisor expects."""
 
+import ast
+import importlib.metadata
 import re
 import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -103,6 +106,46 @@ def test_the_image_sets_what_the_app_needs_and_nothing_that_the_server_does_not_
     assert str(settings.models_dir) == "/config/models"
     assert given["PICOQWEN_API_KEY_FILE"] == "/data/api_key"
     assert {"app_config:rw", "share:ro"} == set(CONFIG["map"])
+
+
+def test_the_profile_lets_the_server_write_where_the_image_tells_it_to() -> None:
+    dockerfile = (ADDON / "Dockerfile").read_text()
+    service = (ADDON / "apparmor.txt").read_text().partition("profile service ")[2]
+    writable = {
+        path
+        for path, rights in re.findall(r"^\s+(/\w+/)\*\* (\w+),$", service, re.MULTILINE)
+        if "w" in rights
+    }
+    folders = re.findall(r"PICOQWEN_\w+=(/\w+/)", dockerfile)
+
+    assert len(folders) == 5
+    assert set(folders) <= writable
+
+
+def test_every_package_that_the_image_loads_is_one_that_it_installs() -> None:
+    # Building imports every module, but those that the Dockerfile names: they need what is installed by hand.
+    left_out = re.findall(r"'(providers\.\w+)'", (ADDON / "Dockerfile").read_text())
+    pinned = re.findall(r"^([\w.-]+)==", (ROOT / "requirements" / "server.txt").read_text(), re.MULTILINE)
+    installed = {_plain(name) for name in pinned}
+    of_module = importlib.metadata.packages_distributions()
+
+    for path in (ROOT / "picoqwen_core").rglob("*.py"):
+        module = ".".join(path.relative_to(ROOT / "picoqwen_core").with_suffix("").parts)
+        for name in _imported(path) - {"picoqwen_core"}:
+            packages = {_plain(each) for each in of_module.get(name, [name])}
+            assert packages & installed or module in left_out, f"{module} imports {name}"
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _imported(path: Path) -> set[str]:
+    """The packages that importing this file imports, the standard library's left out."""
+    body = ast.parse(path.read_text()).body
+    names = [each.name for node in body if isinstance(node, ast.Import) for each in node.names]
+    names += [node.module or "" for node in body if isinstance(node, ast.ImportFrom)]
+    return {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names)
 
 
 def test_the_supervisor_finds_one_app_in_the_repository() -> None:
