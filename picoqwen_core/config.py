@@ -319,7 +319,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read: {err}") from err
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: must hold a JSON object, holds {type(data).__name__}")
-    return {key: value for key, value in data.items() if value not in (None, "")}
+    return {key: value for key, value in data.items() if value not in (None, "", [])}
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:

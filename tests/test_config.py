@@ -46,7 +46,8 @@ def test_a_flag_that_was_not_given_changes_nothing():
 
 
 def test_an_apps_options_may_be_empty_or_null(tmp_path: Path):
-    options = write(tmp_path / "options.json", '{"api_key": "", "model": null, "log_level": "warning"}')
+    text = '{"api_key": "", "model": null, "agent_tools": [], "log_level": "warning"}'
+    options = write(tmp_path / "options.json", text)
     assert load_settings(options=options, environment={}) == Settings(log_level="warning")
 
 
