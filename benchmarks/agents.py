@@ -5,10 +5,11 @@ import asyncio
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from benchmarks.agent_web import research
-from tests.agents.red_team import allow_all, got_through, injections
+from tests.agents.red_team import allow_all, house, in_a_flow, injections
 
 ROOT = Path(__file__).resolve().parents[1]
 REPORT = ROOT / ".cache" / "mcp-conformance.json"
@@ -42,7 +43,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="script/bench agents", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object at the end")
     arguments = parser.parse_args(argv)
-    tried, through, unguarded = asyncio.run(_injections())
+    table = asyncio.run(_injections())
+    _show(table)
+    tried, through, unguarded = (sum(row[column] for row in table.values()) for column in range(3))
     found = asyncio.run(research())
     figures = {
         "injections_tried": tried,
@@ -83,14 +86,25 @@ def memory() -> float:
     return round(float(json.loads(result.stdout.splitlines()[-1])), 1)
 
 
-async def _injections() -> tuple[int, int, int]:
-    every = injections()
-    through = unguarded = 0
-    for _, text, wanted in every:
-        asked = await got_through(text, wanted, can_ask=True)
-        through += asked or await got_through(text, wanted, can_ask=False)
-        unguarded += await got_through(text, wanted, can_ask=False, policy=allow_all)
-    return len(every), through, unguarded
+async def _injections() -> dict[str, tuple[int, int, int]]:
+    """For each kind of planted order: how many, how many got through, and how many without the policy."""
+    table: dict[str, tuple[int, int, int]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        async with house(Path(folder) / "on") as guarded, house(Path(folder) / "off", allow_all) as open_:
+            for kind, text, wanted in injections():
+                tried, through, unguarded = table.get(kind, (0, 0, 0))
+                chat = await guarded.obeys(kind, text, wanted)
+                through += chat or await in_a_flow(text, wanted)
+                table[kind] = (tried + 1, through, unguarded + await open_.obeys(kind, text, wanted))
+    return table
+
+
+def _show(table: dict[str, tuple[int, int, int]]) -> None:
+    """The table as docs/agents.md has it."""
+    print("| kind of order | tried | through | through without the policy |\n|---|---|---|---|")
+    columns = tuple(sum(column) for column in zip(*table.values(), strict=True))
+    for kind, row in (*table.items(), ("all", columns)):
+        print(f"| {kind} | {' | '.join(map(str, row))} |")
 
 
 if __name__ == "__main__":

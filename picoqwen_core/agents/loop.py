@@ -1,6 +1,6 @@
 """The agent loop: a model calls tools until it has answered, a limit is hit, or the user must be asked."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -32,6 +32,7 @@ async def converse(run: Run, request: ChatRequest, first: Sequence[ToolCall] = (
     first: calls of the last message that are still to be made. Raises the provider's errors.
     """
     made: dict[str, int] = {}
+    offered = [spec.name for spec in request.tools]
     text, calls = "", tuple(first)
     try:
         while True:
@@ -39,7 +40,7 @@ async def converse(run: Run, request: ChatRequest, first: Sequence[ToolCall] = (
                 key = f"{call.name} {call.arguments}"
                 made[key] = made.get(key, 0) + 1
                 try:
-                    message = await _called(run, call, repeated=made[key] > _SAME_CALLS)
+                    message = await _called(run, call, offered, repeated=made[key] > _SAME_CALLS)
                 except ConfirmationNeeded as err:
                     return _asked(request, text, call, err, calls[index + 1 :])
                 request = replace(request, messages=(*request.messages, message))
@@ -64,12 +65,12 @@ def result_message(call: ToolCall, result: ToolResult) -> Message:
     return Message("tool", text, tool_call_id=call.id, name=call.name)
 
 
-async def _called(run: Run, call: ToolCall, *, repeated: bool) -> Message:
+async def _called(run: Run, call: ToolCall, offered: Collection[str], *, repeated: bool) -> Message:
     """The message with what came of a call. Small models repeat themselves: not for ever."""
     if repeated:
         text = "This same call was made before; use its result or answer now."
         return Message("tool", text, tool_call_id=call.id, name=call.name)
-    return result_message(call, await run.call(call.name, call.arguments))
+    return result_message(call, await run.call(call.name, call.arguments, offered))
 
 
 def _asked(

@@ -114,7 +114,7 @@ class Connection:
         return whole / 2 + random.uniform(0, whole / 2)  # noqa: S311 - no secret
 
     async def _connected(self) -> None:
-        """Twice as long each time, up to the longest; half of it by chance, for others try too."""
+        """Connect, and follow the server until the connection is lost."""
         self._lost = False
         client = Client(
             self._open(self.server),

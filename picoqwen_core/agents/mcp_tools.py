@@ -56,6 +56,7 @@ def tools_of(server: McpServer, listed: Iterable[Any], call: Call) -> list[Remot
             schema,
             _annotations(server, wire.annotations),
             server.timeout,
+            "" if server.trusted else f"the MCP server {server.name}",
             remote=wire.name,
             call=call,
         )

@@ -8,9 +8,9 @@ from picoqwen_core.agents.flow import Flow, Keep, Shared, keep_nothing, run_flow
 from picoqwen_core.agents.limits import Limits, Meter
 from picoqwen_core.agents.llm import Chat, Emit, Llm
 from picoqwen_core.agents.loop import Outcome, converse
-from picoqwen_core.agents.policy import Trust
+from picoqwen_core.agents.policy import Trust, decide
 from picoqwen_core.agents.registry import Registry
-from picoqwen_core.agents.run import Run, tell_nobody
+from picoqwen_core.agents.run import Policy, Run, tell_nobody
 from picoqwen_core.errors import ConfigError, RequestError
 from picoqwen_core.messages import ChatRequest, ToolCall
 
@@ -25,11 +25,12 @@ BUILT_IN: Mapping[str, tuple[str, str]] = {
 
 @dataclass(slots=True)
 class AgentOrchestrator:
-    """llm: anything that answers a request. tools: come and go. flows: by name."""
+    """llm: anything that answers a request. tools: come and go. flows: by name. policy: of all calls."""
 
     llm: Chat
     tools: Registry
     flows: Mapping[str, Flow] = field(default_factory=dict)
+    policy: Policy = decide
 
     def flow(self, name: str) -> Flow:
         """The flow of that name. Raises RequestError naming those there are, or the tools that it lacks."""
@@ -55,7 +56,7 @@ class AgentOrchestrator:
         """A new run for a question in the user's own words."""
         meter = Meter(limits or Limits())
         llm = Llm(self.llm, meter, model)
-        return Run(llm, self.tools, meter, trust or Trust(question), emit, owner, can_ask)
+        return Run(llm, self.tools, meter, trust or Trust(question), emit, owner, can_ask, self.policy)
 
     async def answer(self, run: Run, request: ChatRequest, first: Iterable[ToolCall] = ()) -> Outcome:
         """Answer a conversation with the server's tools."""

@@ -1,7 +1,7 @@
 """One run: its model, its tools, what it has read, and the one gate that every call goes through."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,12 +45,17 @@ class Run:
     limits_hit: list[str] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
 
-    async def call(self, name: str, arguments: Mapping[str, Any]) -> ToolResult:
-        """Call a tool if the policy allows it now.
+    async def call(
+        self, name: str, arguments: Mapping[str, Any], offered: Collection[str] | None = None
+    ) -> ToolResult:
+        """Call a tool if it was offered (None: all are) and the policy allows it now.
 
         Raises ConfirmationNeeded where the user must be asked; a refusal is a result that says so. Raises
         LimitReached.
         """
+        if offered is not None and name not in offered:
+            unknown = f"there is no tool {name!r}; there is: {', '.join(offered) or 'none'}"
+            return self._told(name, arguments, "failed", failure(unknown))
         try:
             tool = self.tools.get(name)
         except RequestError as err:

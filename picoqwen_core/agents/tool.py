@@ -97,6 +97,10 @@ class Tool(Protocol):
     def seconds(self) -> float:
         """How long a call may take."""
 
+    @property
+    def described_by(self) -> str:
+        """Who wrote the description where that is somebody whose word is not trusted, else ""."""
+
     def cost_estimate(self, arguments: Mapping[str, Any]) -> float:
         """Dollars that a call will cost at most; 0 for what is free."""
 
@@ -127,6 +131,7 @@ class Described:
     parameters: Mapping[str, Any] = field(default_factory=lambda: {"type": "object", "properties": {}})
     annotations: Annotations = READS
     seconds: float = DEFAULT_SECONDS
+    described_by: str = ""
 
     def cost_estimate(self, arguments: Mapping[str, Any]) -> float:  # noqa: ARG002 - the protocol's
         """Nothing."""

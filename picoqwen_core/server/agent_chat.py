@@ -39,7 +39,7 @@ async def agent_answer(
     queue: asyncio.Queue[ChatDelta | None] = asyncio.Queue()
     chosen = agents.orchestrator.tools.specs(names)
     if confirm is None:
-        run = _begin(agents, owner, _trust(agents, parsed), queue)
+        run = _begin(agents, owner, _trust(agents, parsed, names), queue)
         work = _converse(agents, run, replace(parsed, tools=chosen), queue)
     else:
         waiting = agents.pending.take(confirm["id"], owner)
@@ -64,9 +64,12 @@ def _begin(agents: Agents, owner: str, trust: Trust, queue: asyncio.Queue[ChatDe
     return agents.orchestrator.begin("", emit=emit, owner=owner, can_ask=True, trust=trust)
 
 
-def _trust(agents: Agents, parsed: ChatRequest) -> Trust:
-    """What the conversation so far may have brought in."""
+def _trust(agents: Agents, parsed: ChatRequest, names: list[str] | None) -> Trust:
+    """What the conversation so far, and what the tools say of themselves, may have brought in."""
     trust = Trust(parsed.messages[-1].content)
+    for tool in agents.orchestrator.tools.chosen(names):
+        if tool.described_by:
+            trust.taint(f"what {tool.described_by} says of its tools")
     if parsed.home is not None:
         trust.taint("the home's names")
     for message in parsed.messages:

@@ -1,4 +1,4 @@
-"""A model that answers as a script says, and a run over it."""
+"""A model that answers as a script says, a provider of its answers, and a run over it."""
 
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -10,7 +10,8 @@ from picoqwen_core.agents.orchestrator import AgentOrchestrator
 from picoqwen_core.agents.registry import Registry
 from picoqwen_core.agents.run import Run
 from picoqwen_core.agents.tool import READS, Annotations, Described, ToolContext, ToolResult
-from picoqwen_core.messages import ChatDelta, ChatRequest, ToolCall, Usage
+from picoqwen_core.messages import ChatDelta, ChatRequest, InstalledModel, Message, ToolCall, Usage
+from picoqwen_core.providers.provider import ProviderHealth
 
 type Said = str | Mapping[str, Any] | Sequence[ToolCall]
 
@@ -36,6 +37,29 @@ class ScriptedModel:
             for each in said:
                 yield ChatDelta(tool_call=each)
         yield ChatDelta(finish_reason="stop", usage=Usage(100, 10))
+
+
+class ScriptedProvider:
+    """A provider for the router, as far as agents need one."""
+
+    name = "scripted"
+
+    def __init__(self, model: ScriptedModel) -> None:
+        self.chat = model.chat
+        self.health = ProviderHealth("ready")
+
+    @property
+    def models(self) -> tuple[InstalledModel, ...]:
+        return (InstalledModel("tiny", 1_000, True),)
+
+    def is_available(self) -> bool:
+        return self.health.state == "ready"
+
+    def start(self) -> None:
+        self.health = ProviderHealth("ready")
+
+    async def stop(self) -> None:
+        self.health = ProviderHealth("stopped")
 
 
 OK = ToolResult("ok", untrusted=False)
@@ -72,3 +96,10 @@ def begin(
     orchestrator = AgentOrchestrator(model.chat, Registry(tools))
     run = orchestrator.begin(question, limits=limits, emit=events.append, can_ask=can_ask)
     return orchestrator, run, events
+
+
+def asking(
+    orchestrator: AgentOrchestrator, text: str = "?", names: Sequence[str] | None = None
+) -> ChatRequest:
+    """A question with the orchestrator's tools, or those of these names."""
+    return ChatRequest((Message("user", text),), tools=orchestrator.tools.specs(names))

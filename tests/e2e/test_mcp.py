@@ -21,10 +21,9 @@ from picoqwen_core.server.access import mcp_token
 from picoqwen_core.server.app import make_app
 from picoqwen_core.server.run import listening
 from picoqwen_core.server.state import State
-from tests.agents.scripted import ScriptedModel, call
+from tests.agents.scripted import ScriptedModel, ScriptedProvider, call
 from tests.e2e.test_other_integrations import FLOWS, flow, rest
 from tests.mcp.conftest import Echo, serving, until
-from tests.server.test_agents_api import ScriptedProvider
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 KEY = "a key that Home Assistant cannot send"

@@ -15,8 +15,7 @@ from picoqwen_core.server.agents import AGENTS
 from picoqwen_core.server.app import make_app
 from picoqwen_core.server.run import listening
 from picoqwen_core.server.state import State
-from tests.agents.scripted import ScriptedModel
-from tests.server.test_agents_api import ScriptedProvider
+from tests.agents.scripted import ScriptedModel, ScriptedProvider
 
 THOUGHTS = ({"thought": "It is November.", "more_needed": False}, "It holds.", "No.")
 OTHERS = "name: porch\nstart: a\nnodes: {a: {tool: house__turn_on}}\n"

@@ -12,27 +12,14 @@ import pytest
 from picoqwen_core.agents.tool import Annotations
 from picoqwen_core.config import Settings
 from picoqwen_core.errors import ConfigError
-from picoqwen_core.messages import ChatRequest
 from picoqwen_core.router import Router
 from picoqwen_core.server.agents import AGENTS
 from picoqwen_core.server.app import make_app
 from picoqwen_core.server.run import listening
 from picoqwen_core.server.state import STATE, State
-from tests.agents.scripted import ScriptedModel, call, tool
-from tests.server.conftest import FakeProvider
+from tests.agents.scripted import ScriptedModel, ScriptedProvider, call, tool
 
 HELLO = [{"role": "user", "content": "Is it warm?"}]
-
-
-class ScriptedProvider(FakeProvider):
-    """A provider whose answers are a script."""
-
-    def __init__(self, model: ScriptedModel) -> None:
-        super().__init__()
-        self._script = model
-
-    def chat(self, request: ChatRequest) -> Any:
-        return self._script.chat(request)
 
 
 class Client:

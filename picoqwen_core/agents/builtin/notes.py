@@ -84,6 +84,9 @@ class _Notes(Described):
             lines = [f"{number}: {note}" for number, note, _ in found]
             return ToolResult("\n".join(lines) or "no notes", untrusted=any(each[2] for each in found))
         if action == "forget":
+            # What is forgotten cannot be had back, and nobody is asked here.
+            if context.tainted:
+                raise ToolError("after text that others wrote was read, no note is forgotten; ask anew")
             number = arguments.get("number", 0)
             if not self.file.remove(context.owner, number):
                 raise ToolError(f"there is no note {number}")
