@@ -12,6 +12,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from picoqwen_core.candidate import Candidate, answer_of, may_ask
 from picoqwen_core.errors import (
     BudgetExceeded,
     ContextLengthExceeded,
@@ -30,7 +31,6 @@ from picoqwen_core.messages import ChatDelta, ChatRequest, Served
 from picoqwen_core.providers.provider import Provider
 from picoqwen_core.restart import restarted
 from picoqwen_core.spending import Account, Purse
-from picoqwen_core.upstreams import Upstream
 
 if TYPE_CHECKING:
     from picoqwen_core.providers.remote import Remote
@@ -39,23 +39,6 @@ _LOGGER = logging.getLogger(__name__)
 # What an upstream that has not answered yet is taken for; the machine itself is tried first.
 _UNKNOWN_SECONDS = 1.0
 _PROBE_JITTER = 0.1
-# Home Assistant's overview of a home, which integrations write into the prompt.
-_HOME_MARK = "Static Context"
-
-
-@dataclass(slots=True)
-class Candidate:
-    """Somebody who may answer; `upstream` is None for this machine."""
-
-    provider: Provider
-    model: str
-    vitals: Vitals
-    upstream: Upstream | None = None
-
-    @property
-    def name(self) -> str:
-        """What it is called in notes and messages."""
-        return self.upstream.name if self.upstream is not None else "local"
 
 
 @dataclass(slots=True)
@@ -152,7 +135,7 @@ class Hybrid:
         vitals = self._local.setdefault(local_model, Vitals(self._clock, self._rng))
         here = Candidate(local, local_model, vitals)
         named = [each for each in self._remote if each.model == request.model]
-        there = [each for each in self._remote if self._may_ask(each, request)]
+        there = [each for each in self._remote if may_ask(each, request, self.privacy)]
         if named:
             return [*(each for each in named if each in there), here]
         ordered = self._ordered(request, here, there)
@@ -162,9 +145,9 @@ class Hybrid:
     def others(self, request: ChatRequest) -> tuple[list[Candidate], list[Candidate], list[str]]:
         """The upstreams that may be told the whole of a request, those that may be told a part that says
         nothing of the home, and why the rest may not be asked."""
-        whole = [each for each in self._remote if self._may_ask(each, request)]
+        whole = [each for each in self._remote if may_ask(each, request, self.privacy)]
         spare = without_home(request)
-        part = [each for each in self._remote if each not in whole and self._may_ask(each, spare)]
+        part = [each for each in self._remote if each not in whole and may_ask(each, spare, self.privacy)]
         rest = [each for each in self._remote if each not in whole and each not in part]
         return whole, part, [f"not {each.name}: privacy is {self.privacy}" for each in rest]
 
@@ -257,7 +240,7 @@ class Hybrid:
         vitals.begin()
         try:
             asked = replace(request, model=candidate.model)
-            async with aclosing(candidate.provider.chat(asked)) as deltas:
+            async with aclosing(answer_of(candidate, asked, self.privacy)) as deltas:
                 async for delta in deltas:
                     account.saw(delta)
                     if first is None:
@@ -328,14 +311,6 @@ class Hybrid:
                 return sorted(everyone, key=_seconds)
         return everyone
 
-    def _may_ask(self, candidate: Candidate, request: ChatRequest) -> bool:
-        upstream = candidate.upstream
-        if upstream is None or not candidate.provider.accepts(request):  # type: ignore[attr-defined]
-            return False
-        if upstream.trusted or self.privacy == "everything":
-            return True
-        return self.privacy == "no_home" and not tells_of_home(request)
-
     def _is_up(self, candidate: Candidate) -> bool:
         if candidate.upstream is None:
             if not candidate.provider.is_available():
@@ -351,7 +326,7 @@ class Hybrid:
         return [
             f"not {each.name}: privacy is {self.privacy}"
             for each in wanted
-            if not self._may_ask(each, request)
+            if not may_ask(each, request, self.privacy)
         ]
 
     async def _watch(self, candidate: Candidate, provider: "Remote") -> None:
@@ -374,15 +349,6 @@ class Hybrid:
 
 def _fail(candidate: Candidate, what: str) -> NoReturn:
     raise ProviderError(f"{candidate.name}: {what}")
-
-
-def tells_of_home(request: ChatRequest) -> bool:
-    """Whether a request says what is in the house: by its context, tools, their results, or its prompt."""
-    if request.home is not None or request.tools:
-        return True
-    return any(
-        each.role == "tool" or each.tool_calls or _HOME_MARK in each.content for each in request.messages
-    )
 
 
 def _seconds(candidate: Candidate) -> float:

@@ -13,7 +13,7 @@ STRATEGIES = ("local_first", "cloud_first", "cheapest", "fastest", "by_rung")
 # When a second one is asked beside a slow one: where that is degraded only, for any, or never (hedge.py).
 HEDGES = ("degraded", "always", "off")
 KINDS = ("openai", "anthropic")
-PRIVACY = ("nothing", "no_home", "everything")
+PRIVACY = ("nothing", "no_home", "pseudonyms", "everything")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}\Z")
 # Every failure is followed by another try, all of which shall fit into the 5 seconds that somebody listens.
 _TIMEOUT = 4.0

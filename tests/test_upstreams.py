@@ -62,7 +62,7 @@ def test_two_of_one_name_are_refused():
             {"routing": "random"},
             "routing is 'random'; allowed: local_first, cloud_first, cheapest, fastest, by_rung",
         ),
-        ({"privacy": "some"}, "privacy is 'some'; allowed: nothing, no_home, everything"),
+        ({"privacy": "some"}, "privacy is 'some'; allowed: nothing, no_home, pseudonyms, everything"),
         ({"hedge": "maybe"}, "hedge is 'maybe'; allowed: degraded, always, off"),
         ({"budget_per_day": -1}, "budget_per_day is -1; allowed: 0 dollars or more"),
         ({"health_check_interval": 0}, "health_check_interval is 0; allowed: 1 second or more"),

@@ -352,3 +352,17 @@ async def test_metrics_count_failovers_and_money(house, http, stand_in):
     assert lines['picoqwen_provider_answers_total{provider="cloud",model="cloud/well"}'] == "1"
     assert lines['picoqwen_provider_up{provider="cloud",model="cloud/well"}'] == "1"
     assert float(lines['picoqwen_spent_dollars{period="today"}']) > 0
+
+
+async def test_with_pseudonyms_no_name_of_the_home_reaches_the_server(house, http, stand_in):
+    home = {"entities": [{"id": "light.kueche", "name": "Küche Strahler", "state": "on", "domain": "light"}]}
+    url = await house(
+        FakeProvider(ChatDelta(HERE), END), [cloud(stand_in)], routing="cloud_first", privacy="pseudonyms"
+    )
+    said = [{"role": "user", "content": "KÜCHENLICHT und Strahlern, light.kueche"}]
+    assert text(await ask(http, url, home=home, messages=said, tools=[TOOL])) == THERE
+    sent = str(stand_in.bodies).lower()
+    assert len(stand_in.bodies) == 1
+    assert not [name for name in ("küche", "kueche", "strahler") if name in sent]
+    answer = await ask(http, url, tools=[TOOL])
+    assert answer["picoqwen"]["notes"] == ["not cloud: privacy is pseudonyms"]

@@ -1,0 +1,65 @@
+"""Somebody who may answer, and what may be told to them; whose turn it is, hybrid.py decides."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+from picoqwen_core.health import Vitals
+from picoqwen_core.messages import ChatDelta, ChatRequest
+from picoqwen_core.providers.provider import Provider
+from picoqwen_core.upstreams import Upstream
+
+# Home Assistant's overviews of a home, which integrations write into the prompt.
+_HOME_MARKS = ("Static Context", "Live Context", "You are in area ")
+
+
+@dataclass(slots=True)
+class Candidate:
+    """Somebody who may answer; `upstream` is None for this machine."""
+
+    provider: Provider
+    model: str
+    vitals: Vitals
+    upstream: Upstream | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called in notes and messages."""
+        return self.upstream.name if self.upstream is not None else "local"
+
+
+def may_ask(candidate: Candidate, request: ChatRequest, privacy: str) -> bool:
+    """Whether another server may be told the request, whole or by pseudonyms; privacy: upstreams.PRIVACY."""
+    upstream = candidate.upstream
+    if upstream is None or not candidate.provider.accepts(request):  # type: ignore[attr-defined]
+        return False
+    if upstream.trusted or privacy == "everything":
+        return True
+    if privacy == "nothing":
+        return False
+    return not tells_of_home(request) or (privacy == "pseudonyms" and _knows_names(request))
+
+
+def answer_of(candidate: Candidate, request: ChatRequest, privacy: str) -> AsyncGenerator[ChatDelta]:
+    """The answer, by pseudonyms of the home's names where the candidate may be told no others."""
+    chat, upstream = candidate.provider.chat, candidate.upstream
+    if privacy != "pseudonyms" or upstream is None or upstream.trusted:
+        return chat(request)
+    from picoqwen_core.pseudonyms.veil import with_pseudonyms  # noqa: PLC0415 - only where they are asked for
+
+    return with_pseudonyms(request, chat)
+
+
+def tells_of_home(request: ChatRequest) -> bool:
+    """Whether a request says what is in the house: by its context, tools, their results, or its prompt."""
+    if request.home is not None or request.tools:
+        return True
+    return any(
+        each.role == "tool" or each.tool_calls or any(mark in each.content for mark in _HOME_MARKS)
+        for each in request.messages
+    )
+
+
+def _knows_names(request: ChatRequest) -> bool:
+    from picoqwen_core.pseudonyms.veil import knows_names  # noqa: PLC0415
+
+    return knows_names(request)
