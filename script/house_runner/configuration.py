@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -11,19 +12,24 @@ from .paths import HOUSE, INTEGRATION
 from .ports import HOST
 
 
-def write_configuration(folder: Path, port: int, house: Path = HOUSE / "house.yaml") -> None:
+def write_configuration(
+    folder: Path, port: int, house: Path = HOUSE / "house.yaml", components: Sequence[str] = ()
+) -> None:
     """Make or refresh `folder`; whatever Home Assistant stored there before is kept.
 
-    house: the file of the house; one that has `scripts` and `scenes` brings its own.
+    house: the file of the house; one that has `scripts` and `scenes` brings its own. components: what it shall
+    start beside those of the demo house.
     """
     if not (INTEGRATION / "manifest.json").is_file():
         raise HouseError(f"the integration is missing: {INTEGRATION} has no manifest.json")
-    components = folder / "custom_components"
-    shutil.rmtree(components, ignore_errors=True)
+    custom = folder / "custom_components"
+    shutil.rmtree(custom, ignore_errors=True)
     skip = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(INTEGRATION, components / INTEGRATION.name, ignore=skip)
-    shutil.copytree(HOUSE / "demo_house", components / "demo_house", ignore=skip)
+    shutil.copytree(INTEGRATION, custom / INTEGRATION.name, ignore=skip)
+    shutil.copytree(HOUSE / "demo_house", custom / "demo_house", ignore=skip)
     shutil.copytree(HOUSE / "config", folder, dirs_exist_ok=True)
+    with (folder / "configuration.yaml").open("a", encoding="utf-8") as configuration:
+        configuration.writelines(f"{each}:\n" for each in components)
     shutil.copy(house, folder / "house.yaml")
     own = yaml.safe_load(house.read_text(encoding="utf-8"))
     for kind in ("scripts", "scenes"):

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,10 +38,16 @@ class HomeAssistant:
 
 
 async def start_home_assistant(
-    folder: Path, port: int, log: Path, house: Path = HOUSE / "house.yaml"
+    folder: Path,
+    port: int,
+    log: Path,
+    house: Path = HOUSE / "house.yaml",
+    *,
+    components: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> HomeAssistant:
     """Start it on `folder` (made where missing) and wait until it runs. Raises HouseError."""
-    write_configuration(folder, port, house)
+    write_configuration(folder, port, house, components)
     # Everything is installed beforehand: --skip-pip keeps it from asking a package index at each start.
     # -P and no PYTHONPATH: it shall find the custom_components of `folder`, not the repository's.
     command = [
@@ -53,7 +60,7 @@ async def start_home_assistant(
         "--skip-pip",
         "--log-no-color",
     ]
-    process = await ChildProcess.start("Home Assistant", command, log, {"PYTHONPATH": ""})
+    process = await ChildProcess.start("Home Assistant", command, log, {"PYTHONPATH": "", **(environment or {})})
     url = f"http://{HOST}:{port}"
     try:
         token = await asyncio.wait_for(_become_ready(process, url, folder / "session.json"), START_SECONDS)

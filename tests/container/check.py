@@ -230,7 +230,7 @@ async def main(work: Path) -> None:
             )
             memory = sum(each.memory_full_info().pss for each in processes) / 1e6
             print(f"memory at rest: {memory:.0f} MB (proportional) of {len(processes)} processes")
-            require(len(supervisor.told) == 1, "two starts told the Supervisor the same")
+            require(supervisor.news == 1, "two starts told the Supervisor the same")
             require(supervisor.told[0]["config"]["host"] == "local-picoqwen", "the app told its host name")
             await check_home_assistant(work, session)
 

@@ -33,6 +33,8 @@ class Supervisor:
         self.token = token
         self.config = config
         self.told: list[dict[str, Any]] = []
+        # How often that was news.
+        self.news = 0
         self.session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=(ADDRESS, 0)))
 
     async def discover(self, request: web.Request) -> web.Response:
@@ -42,15 +44,25 @@ class Supervisor:
         said = await request.json()
         if said["service"] not in self.config["discovery"]:
             return _refused(403, "not a service of this app")
-        known = [each for each in self.told if each["config"] == said["config"]]
-        message = known[0] if known else {"addon": SLUG, "uuid": uuid.uuid4().hex, **said}
+        known = [each for each in self.told if each["service"] == said["service"]]
+        message = known[0] if known else {"addon": SLUG, "uuid": uuid.uuid4().hex}
         if not known:
             self.told.append(message)
+        self.news += message.get("config") != said["config"]
+        # A known service keeps its number when its address or key changes.
+        message.update(said)
         return _said({"uuid": message["uuid"]})
 
     async def discovered(self, _: web.Request) -> web.Response:
         """All messages, as Home Assistant reads them at its start."""
         return _said({"discovery": self.told, "services": {}})
+
+    async def discovery(self, request: web.Request) -> web.Response:
+        """One message, which Home Assistant reads when it is told that there is one."""
+        for each in self.told:
+            if each["uuid"] == uuid.UUID(request.match_info["uuid"]).hex:
+                return _said(each)
+        return _refused(404, "no such message")
 
     async def app_info(self, _: web.Request) -> web.Response:
         """Of the app what Home Assistant's client insists on."""
@@ -146,14 +158,17 @@ async def _unknown(_: web.Request) -> web.Response:
 
 
 @asynccontextmanager
-async def standing_in(token: str, config: dict[str, Any]) -> AsyncIterator[Supervisor]:
-    """On the Supervisor's address, port 80."""
+async def standing_in(
+    token: str, config: dict[str, Any], address: str = ADDRESS, port: int = 80
+) -> AsyncIterator[Supervisor]:
+    """On the Supervisor's address, or on another where nobody comes by ingress."""
     supervisor = Supervisor(token, config)
     app = web.Application()
     app.add_routes(
         [
             web.post("/discovery", supervisor.discover),
             web.get("/discovery", supervisor.discovered),
+            web.get("/discovery/{uuid}", supervisor.discovery),
             web.get("/addons/{slug}/info", supervisor.app_info),
             web.route("*", "/ingress/{token}/{path:.*}", supervisor.ingress),
             web.route("*", "/{rest:.*}", _unknown),
@@ -161,7 +176,7 @@ async def standing_in(token: str, config: dict[str, Any]) -> AsyncIterator[Super
     )
     runner = web.AppRunner(app)
     await runner.setup()
-    await web.TCPSite(runner, ADDRESS, 80).start()
+    await web.TCPSite(runner, address, port).start()
     try:
         yield supervisor
     finally:
