@@ -31,9 +31,11 @@ async def _prime(coordinator: PicoQwenCoordinator) -> None:
 
 
 async def _unload(coordinator: PicoQwenCoordinator) -> None:
-    """The built-in model stays: it is small, and the home's first answer depends on it."""
+    """The built-in model stays: it is small, and the home's first answer depends on it. So does a model that
+    the server always keeps.
+    """
     for model in coordinator.data.models:
-        if model.loaded and not model.built_in:
+        if model.loaded and not (model.built_in or model.pinned):
             await coordinator.client.unload_model(model.id)
     await coordinator.async_request_refresh()
 

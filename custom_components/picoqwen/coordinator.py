@@ -31,6 +31,8 @@ class Model:
     id: str
     loaded: bool = False
     built_in: bool = False
+    # Always loaded: the server refuses to unload it.
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,7 @@ def models_of(data: list[dict[str, Any]]) -> list[Model]:
             loaded=bool(each.get("loaded")),
             # What is not loaded yet does not tell; the name does.
             built_in=bool(each.get("built_in")) or each["id"] == BUILT_IN_MODEL,
+            pinned=bool(each.get("pinned")),
         )
         for each in data
         if each.get("id")

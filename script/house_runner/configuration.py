@@ -17,8 +17,8 @@ def write_configuration(
 ) -> None:
     """Make or refresh `folder`; whatever Home Assistant stored there before is kept.
 
-    house: the file of the house; one that has `scripts` and `scenes` brings its own. components: what it shall
-    start beside those of the demo house.
+    house: the file of the house; one that has `scripts` and `scenes` brings its own. components: what it
+    shall start beside those of the demo house.
     """
     if not (INTEGRATION / "manifest.json").is_file():
         raise HouseError(f"the integration is missing: {INTEGRATION} has no manifest.json")

@@ -60,7 +60,9 @@ async def start_home_assistant(
         "--skip-pip",
         "--log-no-color",
     ]
-    process = await ChildProcess.start("Home Assistant", command, log, {"PYTHONPATH": "", **(environment or {})})
+    process = await ChildProcess.start(
+        "Home Assistant", command, log, {"PYTHONPATH": "", **(environment or {})}
+    )
     url = f"http://{HOST}:{port}"
     try:
         token = await asyncio.wait_for(_become_ready(process, url, folder / "session.json"), START_SECONDS)

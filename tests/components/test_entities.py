@@ -16,6 +16,9 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
+# Ahead of the clock that tests hold still: answers are measured by one that runs.
+import custom_components.picoqwen.measure  # noqa: F401
+
 AGENT = "conversation.pico_qwen"
 EVENT = "event.pico_qwen_server_answers"
 ALL = {
@@ -180,7 +183,8 @@ async def test_the_buttons_prime_and_give_memory_back(
     hass: HomeAssistant, server: FakeServer, entry: ConfigEntry, freezer: FrozenDateTimeFactory
 ) -> None:
     server.replies["prime"] = server.replies["unload"] = lambda body: {}
-    server.models_body = {"data": [PICO, {**LARGE, "loaded": True}]}
+    kept = {**LARGE, "id": "qwen3-8b", "loaded": True, "pinned": True}
+    server.models_body = {"data": [PICO, {**LARGE, "loaded": True}, kept]}
     await look_again(hass, freezer)
     server.asked["prime"].clear()
     await press(hass, "prime")

@@ -1,5 +1,5 @@
-"""Servers that are found, in a real Home Assistant: the app's through a Supervisor's stand-in, one on the network by
-its own announcement, and a key that is changed at the server.
+"""Servers that are found, in a real Home Assistant: the app's through a Supervisor's stand-in, one on the
+network by its own announcement, and a key that is changed at the server.
 """
 
 import asyncio

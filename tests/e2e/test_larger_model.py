@@ -4,7 +4,7 @@ The model's weights are random, so whatever makes sense in its answers was guara
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,25 @@ from house_runner.house import House
 from house_runner.integration import add_entry, reload_entry, remove_entry
 from house_runner.ports import find_free
 from house_runner.server import start_server
+from tests.e2e.test_other_integrations import SUBENTRIES, flow, rest
 from tests.tiny import write_tiny
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TASK = "ai_task.pico_qwen_ai_task"
 KEY = "a key of the house"
+# A tool whose result is certain, and a model whose answer has a certain form.
+FLOW = """
+name: bill
+description: Judges, and adds up.
+start: judge
+nodes:
+  judge:
+    ask: "Is {input} much?"
+    schema: {type: object, required: [much], properties: {much: {type: boolean}}, additionalProperties: false}
+    next: sum
+  sum: {tool: calculator, arguments: {expression: "{input}"}}
+"""
 # Finite, since random weights would go on with a text for ever.
 STRUCTURE = {
     "level": {"required": True, "selector": {"number": {"min": 0, "max": 9, "step": 1}}},
@@ -42,6 +55,20 @@ class Larger:
         entities = await self.house.client.call("config/entity_registry/list")
         return {row["entity_id"]: row for row in entities if row["config_entry_id"] == self.entry_id}
 
+    async def shown(self, key: str) -> dict[str, Any]:
+        """The state, with its attributes, of an entity of the server."""
+        (entity_id,) = (
+            name
+            for name, row in (await self.entities()).items()
+            if row["unique_id"] == f"{self.entry_id}_{key}"
+        )
+        return (await self.house.client.states())[entity_id]
+
+    async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
+        async with asyncio.timeout(60):
+            while not await condition():
+                await asyncio.sleep(0.1)
+
     async def act(self, action: str, **data: Any) -> dict[str, Any]:
         domain, service = action.split(".")
         answer = await self.house.client.call(
@@ -55,7 +82,14 @@ async def larger(running_house: House, tmp_path_factory) -> AsyncIterator[Larger
     """The server with its tiny model, a key, and an entry of its own."""
     folder: Path = tmp_path_factory.mktemp("larger")
     model = write_tiny(folder / "tiny.gguf")
-    options = ("--no-built-in", "--model", str(model), "--api-key", KEY, "--models-dir", str(folder))
+    write_tiny(folder / "other.gguf")
+    (folder / "flows").mkdir()
+    (folder / "flows" / "bill.yaml").write_text(FLOW)
+    (folder / "agents.toml").write_text(
+        f'[agents]\nagents = true\nflows_dir = "{folder}/flows"\nagents_dir = "{folder}/agents"\n'
+    )
+    options = ("--config", str(folder / "agents.toml"), "--no-built-in", "--model", str(model))
+    options += ("--api-key", KEY, "--models-dir", str(folder))
     server = await start_server(find_free(), folder / "server.log", *options)
     try:
         entry_id = await add_entry(running_house.home_assistant, server.url, api_key=KEY)
@@ -135,6 +169,64 @@ async def test_the_servers_entities_show_it(larger: Larger) -> None:
     assert by_kind["connectivity"] == "on"
     assert by_kind["status"] == "ok"
     assert by_kind["loaded_models"] == "tiny"
+
+
+async def test_agents_of_the_server_run_a_flow(larger: Larger) -> None:
+    run = await larger.act(
+        "picoqwen.run_flow", flow="bill", input="17.5 * 4", config_entry=larger.entry_id, seconds=120
+    )
+    assert (run["state"], run["limits_hit"], run["flow"]) == ("done", [], "bill")
+    assert "'value': 70.0" in run["output"]
+    assert [step["name"] for step in run["steps"]] == ["judge", "sum"]
+    assert run["usage"]["completion_tokens"] > 0
+    assert run["milliseconds"] > 0
+    with pytest.raises(HouseError, match=r"no flow bills\. It has: .*bill"):
+        await larger.act("picoqwen.run_flow", flow="bills", input="1", config_entry=larger.entry_id)
+
+
+async def test_a_model_is_loaded_and_unloaded_again(larger: Larger) -> None:
+    def loaded(*models: str) -> Callable[[], Awaitable[bool]]:
+        async def shown() -> bool:
+            return set((await larger.shown("loaded_models"))["state"].split(", ")) == set(models)
+
+        return shown
+
+    told = await larger.act(
+        "picoqwen.load_model", model="other", context_size=512, config_entry=larger.entry_id
+    )
+    assert (told["id"], told["loaded"], told["context_length"]) == ("other", True, 512)
+    await larger.until(loaded("other", "tiny"))
+    told = await larger.act("picoqwen.unload_model", model="other", config_entry=larger.entry_id)
+    assert (told["id"], told["loaded"]) == ("other", False)
+    await larger.until(loaded("tiny"))
+    with pytest.raises(HouseError, match="unload_model failed: model 'tiny' is always loaded"):
+        await larger.act("picoqwen.unload_model", model="tiny", config_entry=larger.entry_id)
+    with pytest.raises(HouseError, match=r"load_model failed: .*no-such-model"):
+        await larger.act("picoqwen.load_model", model="no-such-model", config_entry=larger.entry_id)
+
+
+async def test_a_further_agent_has_a_model_of_its_own(larger: Larger) -> None:
+    fields = {"name": "Other", "model": "other", "routing": "local_only", "max_tokens": 64}
+    async with rest(larger.house) as session:
+        await flow(session, SUBENTRIES, [larger.entry_id, "ai_task_data"], fields)
+
+    async def there() -> bool:
+        states = await larger.house.client.states()
+        return all(
+            name in states and states[name]["state"] != "unavailable" for name in (TASK, "ai_task.other")
+        )
+
+    await larger.until(there)
+
+    for entity_id, model in ((TASK, "tiny"), ("ai_task.other", "other")):
+        await larger.act(
+            "ai_task.generate_data",
+            task_name="who",
+            entity_id=entity_id,
+            instructions="Who are you?",
+            structure={"wet": STRUCTURE["wet"]},
+        )
+        assert (await larger.shown("answers"))["attributes"]["model"] == model
 
 
 async def test_a_reload_leaves_the_same_entities(larger: Larger) -> None:
