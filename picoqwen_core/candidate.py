@@ -39,10 +39,15 @@ def may_ask(candidate: Candidate, request: ChatRequest, privacy: str) -> bool:
     return not tells_of_home(request) or (privacy == "pseudonyms" and _knows_names(request))
 
 
+def is_veiled(candidate: Candidate, privacy: str) -> bool:
+    """Whether it is told pseudonyms."""
+    return privacy == "pseudonyms" and candidate.upstream is not None and not candidate.upstream.trusted
+
+
 def answer_of(candidate: Candidate, request: ChatRequest, privacy: str) -> AsyncGenerator[ChatDelta]:
     """The answer, by pseudonyms of the home's names where the candidate may be told no others."""
-    chat, upstream = candidate.provider.chat, candidate.upstream
-    if privacy != "pseudonyms" or upstream is None or upstream.trusted:
+    chat = candidate.provider.chat
+    if not is_veiled(candidate, privacy):
         return chat(request)
     from picoqwen_core.pseudonyms.veil import with_pseudonyms  # noqa: PLC0415 - only where they are asked for
 

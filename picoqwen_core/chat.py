@@ -13,8 +13,10 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from picoqwen_core.errors import CheckpointError, RequestError, shown
-from picoqwen_core.messages import Message, ToolCall, ToolSpec
+from picoqwen_core.messages import ChatRequest, Message, ToolCall, ToolSpec
 
+# Templates of models that always think end their prompts so.
+_OPEN_THOUGHT = "<think>"
 TEMPLATE_KEY = "tokenizer.chat_template"
 # Qwen3's has 4,000.
 MAX_CHARACTERS = 200_000
@@ -44,6 +46,17 @@ class ChatTemplate:
         if not isinstance(source, str):
             raise CheckpointError(f"the model has no chat template: {TEMPLATE_KEY} is {shown(source)}")
         return cls(source, _special_tokens(metadata))
+
+    def chat_prompt(self, request: ChatRequest, messages: Sequence[Message]) -> str:
+        """The prompt of a request for these of its messages; RequestError as render()."""
+        if not request.continues:
+            return self.render(messages, request.tools, thinking=request.thinking)
+        # What is gone on with stands behind the mark of a turn, where the model's own words would.
+        *before, begun = messages
+        prompt = self.render(before, request.tools, thinking=False)
+        if prompt.rstrip().endswith(_OPEN_THOUGHT):
+            prompt = f"{prompt.rstrip()}\n\n</think>\n\n"
+        return prompt + begun.content
 
     def render(
         self,

@@ -9,10 +9,12 @@ import random
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from picoqwen_core.candidate import Candidate, answer_of, may_ask
+from picoqwen_core.attempt import Answer, Attempts
+from picoqwen_core.candidate import Candidate, may_ask
+from picoqwen_core.continuation import ANEW, Continuation, continuation
 from picoqwen_core.errors import (
     BudgetExceeded,
     ContextLengthExceeded,
@@ -20,17 +22,15 @@ from picoqwen_core.errors import (
     PicoQwenError,
     ProviderError,
     ProviderRefused,
-    ProviderTimeout,
-    ProviderUnavailable,
     RequestError,
 )
 from picoqwen_core.health import Vitals
 from picoqwen_core.hedge import Runner, Sleep, is_late, patience, race, stop_all
 from picoqwen_core.ladder import is_built_in, without_home
-from picoqwen_core.messages import ChatDelta, ChatRequest, Served
+from picoqwen_core.messages import ChatDelta, ChatRequest
 from picoqwen_core.providers.provider import Provider
 from picoqwen_core.restart import restarted
-from picoqwen_core.spending import Account, Purse
+from picoqwen_core.spending import Purse
 
 if TYPE_CHECKING:
     from picoqwen_core.providers.remote import Remote
@@ -39,24 +39,6 @@ _LOGGER = logging.getLogger(__name__)
 # What an upstream that has not answered yet is taken for; the machine itself is tried first.
 _UNKNOWN_SECONDS = 1.0
 _PROBE_JITTER = 0.1
-
-
-@dataclass(slots=True)
-class _Answer:
-    """How far an answer has come."""
-
-    failures: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    content: bool = False
-    called: bool = False
-    cost: float = 0.0
-    # Who gives it, or was the last to fail.
-    asked: Candidate | None = None
-
-    def heard(self, delta: ChatDelta) -> None:
-        """A piece of it goes out."""
-        self.content = self.content or bool(delta.content.strip())
-        self.called = self.called or delta.tool_call is not None
 
 
 class Hybrid:
@@ -81,6 +63,7 @@ class Hybrid:
         self.strategy, self.privacy = strategy, privacy
         self._purse = purse or Purse(None)
         self._probe_seconds, self._hedge, self._sleep = probe_seconds, hedge, sleep
+        self._attempts = Attempts(self._purse, privacy, clock)
         self._clock, self._rng = clock, rng or random.Random()  # noqa: S311 - jitter
         self._remote = [
             Candidate(each, each.upstream.model_id, Vitals(clock, self._rng), each.upstream)
@@ -151,13 +134,16 @@ class Hybrid:
         rest = [each for each in self._remote if each not in whole and each not in part]
         return whole, part, [f"not {each.name}: privacy is {self.privacy}" for each in rest]
 
-    async def chat(self, request: ChatRequest, plan: Sequence[Candidate]) -> AsyncGenerator[ChatDelta]:
+    async def chat(
+        self, request: ChatRequest, plan: Sequence[Candidate], said: str = ""
+    ) -> AsyncGenerator[ChatDelta]:
         """Stream an answer of the first who gives one; the last delta says who that was.
 
-        Raises RequestError for what nobody could answer, and NobodyAnswered when all have failed.
+        said: what somebody else has said of it before they broke off. Raises RequestError for what nobody
+        could answer, and NobodyAnswered when all have failed.
         """
         reservations = self._reservations(request, plan)
-        answer, waiting = _Answer(notes=list(reservations)), list(plan)
+        answer, waiting = Answer(notes=list(reservations), said=said), list(plan)
         while waiting:
             candidate = answer.asked = waiting.pop(0)
             if candidate.upstream is not None and candidate.vitals.banned_seconds:
@@ -165,28 +151,57 @@ class Hybrid:
                     f"{candidate.name} asks for {candidate.vitals.banned_seconds:.0f} s of peace"
                 )
                 continue
-            if answer.content:
-                yield ChatDelta(content=restarted(request.home.language if request.home else "en"))
+            before = answer.said
+            going_on = None
+            if candidate.model not in answer.unable:
+                going_on = await continuation(candidate, request, before, self.privacy)
             try:
-                async with aclosing(self._asked(candidate, waiting, request, answer)) as deltas:
+                async with aclosing(self._asked(candidate, waiting, request, answer, going_on)) as deltas:
                     async for delta in deltas:
+                        if delta is ANEW:
+                            yield ChatDelta(
+                                content=restarted(request.home.language if request.home else "en")
+                            )
+                            answer.said = ""
+                            continue
                         answer.heard(delta)
                         yield delta
             except PicoQwenError as err:
+                unheard = answer.said == before and not answer.called
+                if going_on and unheard and isinstance(err, ProviderRefused | RequestError):
+                    _LOGGER.info("%s does not go on with an answer: %s", candidate.name, err)
+                    answer.unable.add(candidate.model)
+                    waiting.insert(0, candidate)
+                    continue
                 self._failed(answer.asked, request, answer, err)
             else:
                 return
         raise NobodyAnswered("nobody could answer: " + "; ".join([*answer.failures, *reservations]))
 
-    def _asked(
-        self, first: Candidate, waiting: list[Candidate], request: ChatRequest, answer: _Answer
+    async def _asked(
+        self,
+        first: Candidate,
+        waiting: list[Candidate],
+        request: ChatRequest,
+        answer: Answer,
+        going_on: Continuation | None,
     ) -> AsyncGenerator[ChatDelta]:
         """The answer of the first, or of another one where the first is late and that may be hedged."""
         seconds = patience(first.vitals, self._hedge)
-        begun = answer.content or answer.called or request.messages[-1].role == "tool"
-        if first.upstream is None or seconds is None or begun:
-            return self._attempt(first, request, answer)
-        return self._hedged(first, seconds, waiting, request, answer)
+        begun = answer.begun or answer.called or request.messages[-1].role == "tool"
+        if going_on is not None:
+            deltas = going_on.joined(self._attempts.of(first, going_on.request, answer))
+        elif first.upstream is None or seconds is None or begun:
+            deltas = self._attempts.of(first, request, answer)
+        else:
+            deltas = self._hedged(first, seconds, waiting, request, answer)
+        anew = going_on is None and answer.begun
+        async with aclosing(deltas):
+            async for delta in deltas:
+                if anew:
+                    yield ANEW
+                anew = False
+                yield delta
 
     async def _hedged(
         self,
@@ -194,10 +209,10 @@ class Hybrid:
         seconds: float,
         waiting: list[Candidate],
         request: ChatRequest,
-        answer: _Answer,
+        answer: Answer,
     ) -> AsyncGenerator[ChatDelta]:
         """The answer of who begins first; the other is cancelled, and asked again if that one fails."""
-        runners = [Runner(first, self._attempt(first, request, answer))]
+        runners = [Runner(first, self._attempts.of(first, request, answer))]
         ends: list[asyncio.Task[None]] = []
         try:
             late = await is_late(runners[0], seconds, self._sleep)
@@ -206,7 +221,7 @@ class Hybrid:
                 waiting.remove(second)
                 self.hedged += 1
                 answer.notes.append(f"{first.name}: late after {seconds:.1f} s; {second.name} was asked too")
-                runners.append(Runner(second, self._attempt(second, request, answer)))
+                runners.append(Runner(second, self._attempts.of(second, request, answer)))
             winner, losers = await race(runners, lambda who, err: self._failed(who, request, answer, err))
             answer.asked = winner.who
             ends = [asyncio.create_task(each.stop(), name="a hedge's end") for each in losers]
@@ -228,49 +243,8 @@ class Hybrid:
             candidate
         )
 
-    async def _attempt(
-        self, candidate: Candidate, request: ChatRequest, answer: _Answer
-    ) -> AsyncGenerator[ChatDelta]:
-        """One provider's answer. Raises PicoQwenError; whatever happens, health and money are told."""
-        account, vitals = (
-            await self._purse.open(candidate.upstream, candidate.provider, request),
-            candidate.vitals,
-        )
-        start, first, said = self._clock(), None, False
-        vitals.begin()
-        try:
-            asked = replace(request, model=candidate.model)
-            async with aclosing(answer_of(candidate, asked, self.privacy)) as deltas:
-                async for delta in deltas:
-                    account.saw(delta)
-                    if first is None:
-                        first = self._clock() - start
-                    if delta.finish_reason is None:
-                        said = said or bool(delta.content.strip()) or delta.tool_call is not None
-                        yield delta
-                        continue
-                    if not (said or delta.content or delta.tool_call or delta.finish_reason == "length"):
-                        _fail(candidate, "the answer was empty")
-                    vitals.succeeded(first)
-                    yield replace(delta, served=await self._served(candidate, answer, account))
-                    return
-                _fail(candidate, "the answer broke off")
-        except (ProviderError, asyncio.CancelledError, GeneratorExit) as err:
-            # Whoever could not be reached, or refused, bills nothing; others may have worked.
-            spared = isinstance(err, ProviderUnavailable | ProviderRefused)
-            account.uncertain = not spared or isinstance(err, ProviderTimeout)
-            raise
-        finally:
-            vitals.left()
-            cost = await account.close()
-            answer.cost += cost  # not in one: the other of two may book in between
-
-    async def _served(self, candidate: Candidate, answer: _Answer, account: Account) -> Served:
-        cost = answer.cost + await account.close()
-        return Served(candidate.name, candidate.model, cost, tuple(answer.notes))
-
     def _failed(
-        self, candidate: Candidate, request: ChatRequest, answer: _Answer, error: PicoQwenError
+        self, candidate: Candidate, request: ChatRequest, answer: Answer, error: PicoQwenError
     ) -> None:
         """Remember it; raises where nobody else may go on."""
         if isinstance(error, BudgetExceeded):
@@ -295,7 +269,7 @@ class Hybrid:
             raise ProviderError(
                 f"{told}; it had called a tool already, so nobody else was asked, lest it be called twice"
             ) from error
-        if answer.content and request.response_format is not None:
+        if answer.begun and request.response_format is not None:
             raise ProviderError(f"{told}; what was said of the answer cannot be taken back") from error
 
     def _ordered(self, request: ChatRequest, here: Candidate, there: list[Candidate]) -> list[Candidate]:
@@ -345,10 +319,6 @@ class Hybrid:
                 vitals.probed(str(err), final=isinstance(err, ProviderRefused))
             else:
                 vitals.probed(None)
-
-
-def _fail(candidate: Candidate, what: str) -> NoReturn:
-    raise ProviderError(f"{candidate.name}: {what}")
 
 
 def _seconds(candidate: Candidate) -> float:

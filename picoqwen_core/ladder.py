@@ -37,6 +37,8 @@ class Step:
     answer: Callable[[], AsyncGenerator[ChatDelta]]
     # Is told nothing of the home, so it can only help where that is not what is asked about.
     knows_no_home: bool = False
+    # Goes on with what another rung has said before it broke off; None where it cannot.
+    go_on: Callable[[str], AsyncGenerator[ChatDelta]] | None = None
 
 
 async def climb(steps: Sequence[Step], why: str) -> AsyncGenerator[ChatDelta]:
@@ -44,28 +46,28 @@ async def climb(steps: Sequence[Step], why: str) -> AsyncGenerator[ChatDelta]:
 
     why: the reason told where the first rung answers. Where every other rung failed, the sentence of the one
     that left it is said: it is honest about what could not be answered. Raises what the last rung raised
-    where nobody left it.
+    where nobody left it. An answer that breaks off is gone on with by a rung above that can.
     """
     left: list[ChatDelta] = []
     reasons: list[str] = []
-    foreign = True
+    foreign, begun = True, ""
     for number, step in enumerate(steps):
-        if step.knows_no_home and not foreign:
+        if (step.knows_no_home and not foreign) or (begun and step.go_on is None):
             continue
         last = number == len(steps) - 1
-        said, own = False, ""
+        said, called, own = "", False, ""
         try:
-            async with aclosing(step.answer()) as deltas:
+            async with aclosing(step.go_on(begun) if begun and step.go_on else step.answer()) as deltas:
                 kept: list[ChatDelta] = []
                 async for delta in deltas:
-                    if delta.escalation and not last and not said:
+                    if delta.escalation and not (last or said or called):
                         foreign = delta.escalation in (NOT_ABOUT_HOME, NO_HOME_SENT)
                         reasons.append(f"{_NAMES[step.rung]} left it: {delta.escalation}")
                         kept.append(delta)
                     elif kept:
                         kept.append(delta)
                     else:
-                        said = said or bool(delta.content or delta.tool_call)
+                        said, called = said + delta.content, called or delta.tool_call is not None
                         own = delta.escalation or own
                         yield told(
                             delta, step.rung, step.model, "; ".join(filter(None, [*reasons, own])) or why
@@ -74,7 +76,9 @@ async def climb(steps: Sequence[Step], why: str) -> AsyncGenerator[ChatDelta]:
                 return
             left = [told(each, step.rung, step.model, reasons[-1]) for each in kept]
         except PicoQwenError as err:
-            if said or (last and not left):
+            begun += said
+            stuck = called or (said and not any(each.go_on for each in steps[number + 1 :]))
+            if stuck or (last and (begun or not left)):
                 raise
             _LOGGER.warning("No answer from %s (%s): %s", _NAMES[step.rung], step.model, err)
             reasons.append(f"{_NAMES[step.rung]} failed: {err}")

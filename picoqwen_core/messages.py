@@ -144,6 +144,8 @@ class ChatRequest:
     priority: Priority = "chat"
     # How to choose who answers (upstreams.STRATEGIES); None leaves it to the settings.
     routing: str | None = None
+    # Whether the last message is the assistant's, to be gone on with from its last character.
+    continues: bool = False
     # Tokens after which a thought is ended; None lets it go on.
     thinking_budget: int | None = None
     # How many alternatives to tell with each token's probability; None tells neither.

@@ -122,7 +122,9 @@ class Router:
             for told, candidates in ((request, whole), (without_home(request), part)):
                 if candidates:
                     answer = partial(self.hybrid.chat, replace(told, model=None), candidates)
-                    steps.append(Step("cloud", candidates[0].model, answer, knows_no_home=candidates is part))
+                    spare = candidates is part
+                    go_on = None if spare or request.response_format else answer
+                    steps.append(Step("cloud", candidates[0].model, answer, spare, go_on))
         return steps or [Step("local", self.default.models[0].id, partial(self.default.chat, request))]
 
 

@@ -19,7 +19,13 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}\Z")
 _TIMEOUT = 4.0
 _OPTION = "upstreams"
 # Types of fields that are no texts.
-_TYPES: Mapping[str, type] = {"timeout": float, "input_price": float, "output_price": float, "trusted": bool}
+_TYPES: Mapping[str, type] = {
+    "timeout": float,
+    "input_price": float,
+    "output_price": float,
+    "trusted": bool,
+    "continues": bool,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,8 @@ class Upstream:
 
     kind: which of them; base_url: up to and with /v1; timeout: seconds without a sign of life after which it
     is given up; trusted: whether it is one of the household's own, to which privacy and prices do not apply;
-    input_price, output_price: dollars for a million tokens, None for the default of the model.
+    input_price, output_price: dollars for a million tokens, None for the default of the model; continues:
+    whether it goes on with an answer of which it is given the beginning, None where it is not known.
     """
 
     name: str
@@ -40,6 +47,7 @@ class Upstream:
     input_price: float | None = None
     output_price: float | None = None
     kind: str = "openai"
+    continues: bool | None = None
 
     def __post_init__(self) -> None:
         self._require(bool(_NAME.match(self.name)), "name", "1 to 32 of a-z, 0-9, _ and -, a letter first")
@@ -57,6 +65,14 @@ class Upstream:
     def model_id(self) -> str:
         """What a request names to be answered by it."""
         return f"{self.name}/{self.model}"
+
+    @property
+    def can_continue(self) -> bool:
+        """Whether it is asked to go on with an answer that broke off.
+
+        llama.cpp's server, vLLM and ours do; services refuse it, or begin anew.
+        """
+        return (self.trusted and self.kind == "openai") if self.continues is None else self.continues
 
     @property
     def price(self) -> Price | None:

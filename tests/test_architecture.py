@@ -59,7 +59,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "agents": {"router", "mcp_servers", *VOCABULARY},
     "router": {"providers", "hybrid", "ladder", *VOCABULARY},
     "hedge": {"health", *VOCABULARY},
-    "hybrid": {"providers", "candidate", "health", "hedge", "ladder", "spending", "restart", *VOCABULARY},
+    "hybrid": {
+        *("providers", "candidate", "attempt", "continuation", "health", "hedge", "ladder", "spending"),
+        *("restart", *VOCABULARY),
+    },
+    "attempt": {"candidate", "spending", *VOCABULARY},
+    "continuation": {"candidate", "ladder", "pseudonyms", *VOCABULARY},
     "candidate": {"providers", "health", "upstreams", "pseudonyms", *VOCABULARY},
     "ladder": VOCABULARY,
     "pseudonyms": {"home", *VOCABULARY},

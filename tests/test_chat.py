@@ -8,7 +8,7 @@ from transformers.utils.chat_template_utils import render_jinja_template
 
 from picoqwen_core.chat import ChatTemplate
 from picoqwen_core.errors import CheckpointError, RequestError
-from picoqwen_core.messages import Message, ToolCall, ToolSpec
+from picoqwen_core.messages import ChatRequest, Message, ToolCall, ToolSpec
 from tests.vocabulary import DATA
 
 SOURCE = (DATA / "qwen3-chat-template.jinja").read_text()
@@ -109,6 +109,15 @@ def test_the_prompt_is_the_one_that_transformers_renders(messages, tools, thinki
 def test_a_prompt_without_thinking_closes_the_thought_itself():
     rendered = ChatTemplate(SOURCE).render([Message("user", "Hi")], thinking=False)
     assert rendered == ("<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n")
+
+
+def test_what_is_gone_on_with_stands_where_the_models_own_words_would():
+    messages = (Message("user", "Hi"), Message("assistant", "Hello th"))
+    prompt = ChatTemplate(SOURCE).chat_prompt(ChatRequest(messages, continues=True), messages)
+    assert prompt.endswith("<|im_start|>assistant\n<think>\n\n</think>\n\nHello th")
+    always = ChatTemplate("<|im_start|>assistant\n<think>\n")
+    prompt = always.chat_prompt(ChatRequest(messages, continues=True), messages)
+    assert prompt == "<|im_start|>assistant\n<think>\n\n</think>\n\nHello th"
 
 
 def test_templates_use_loop_controls_special_tokens_and_the_date():

@@ -140,8 +140,7 @@ class LoadedModel:
             return Primed(state="skipped")
         if self._template is None:
             raise RequestError(f"{self.info.id} has no chat template; there is nothing to read ahead")
-        prompt = self._template.render(request.messages, request.tools, thinking=request.thinking)
-        ids = self._tokenizer.encode(prompt)
+        ids = self._tokenizer.encode(self._template.chat_prompt(request, request.messages))
         if self.saver is not None:
             self.saver.hurry()
         reason, cached = self.engine.prime(ids, cancelled=cancelled)
@@ -224,7 +223,7 @@ class LoadedModel:
         """The prompt, its ids, and what was left out of it so that it fits."""
 
         def rendered(messages: Sequence[Message]) -> str:
-            return template.render(messages, request.tools, thinking=request.thinking)
+            return template.chat_prompt(request, messages)
 
         messages, truncated = fitted(
             request.messages,
@@ -241,6 +240,10 @@ class LoadedModel:
             raise RequestError(
                 f"{self.info.id} decides by itself whether to act or to speak: it takes no response_format, "
                 "and as tool_choice only auto or none; name a larger model"
+            )
+        if request.continues:
+            raise RequestError(
+                f"continue_final_message: {self.info.id} writes sentences of its own; name a larger model"
             )
         if request.logprobs is not None:
             raise RequestError(f"logprobs: {self.info.id} writes decisions, not words; name a larger model")

@@ -36,7 +36,8 @@ class OpenAIProvider(Remote):
 
     def accepts(self, request: ChatRequest) -> bool:
         """Whether the request can be said in OpenAI's format."""
-        return accepts(request.response_format) and request.logprobs is None
+        goes_on = self.upstream.can_continue or not request.continues
+        return goes_on and accepts(request.response_format) and request.logprobs is None
 
     def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta]:
         """Stream an answer; closing the stream closes the connection. Raises ProviderError."""

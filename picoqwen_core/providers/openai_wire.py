@@ -73,6 +73,9 @@ def body_of(request: ChatRequest, model: str, max_tokens: int, *, own: bool) -> 
                 "enable_thinking": request.thinking,
                 "chat_template_kwargs": {"enable_thinking": request.thinking},
             }
+        if request.continues:
+            # vLLM's names, which llama.cpp's server takes too.
+            more |= {"continue_final_message": True, "add_generation_prompt": False}
         if request.thinking_budget is not None:
             more["thinking_budget"] = request.thinking_budget
         body |= {"extra_body": more} if more else {}

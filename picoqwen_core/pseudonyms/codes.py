@@ -106,10 +106,8 @@ class Codes:
     def begins(self, text: str) -> bool:
         """Whether the text ends in the middle of what may become a word of a name."""
         last = re.search(f"{_WORD}\\Z", unicodedata.normalize("NFC", text))
-        if last is None or self._coded(last[0]) != last[0]:
-            return False
-        begun = folded(last[0])
-        return any(each.startswith(begun) for each in self._entries)
+        begun = folded(last[0]) if last is not None else ""
+        return bool(begun) and begun not in self._entries and any(e.startswith(begun) for e in self._entries)
 
     def _add(self, word: str, kind: str) -> None:
         key = folded(word)

@@ -164,6 +164,9 @@ CHAT = _object(
         **_optional("home_names_only", boolean),
         **_optional("routing", one_of(*STRATEGIES, "local_only")),
         **_optional("enable_thinking", boolean),
+        # vLLM's: the last message, the assistant's, is gone on with.
+        **_optional("continue_final_message", boolean),
+        **_optional("add_generation_prompt", boolean),
         **_optional("thinking_budget", integer(0, 1 << 20)),
         # Where servers of Qwen models take what their templates ask for.
         **_optional("chat_template_kwargs", _object(_optional("enable_thinking", boolean))),
@@ -238,6 +241,7 @@ def chat_request(body: dict[str, Any]) -> ChatRequest:
         max_tokens=data["max_completion_tokens"] or data["max_tokens"],
         stop=data["stop"],
         thinking=_thinking(data),
+        continues=_continues(data),
         home=_home(data["home"]) if data["home"] is not None else None,
         tool_choice=data["tool_choice"] or "auto",
         parallel_tool_calls=data["parallel_tool_calls"] is not False,
@@ -311,6 +315,23 @@ def _thinking(data: dict[str, Any]) -> bool | None:
     """Whether to think: said here, or as the template's variable."""
     chosen: bool | None = data["enable_thinking"]
     return (data["chat_template_kwargs"] or {}).get("enable_thinking") if chosen is None else chosen
+
+
+def _continues(data: dict[str, Any]) -> bool:
+    """Whether the last message is to be gone on with, which only the beginning of an answer can be."""
+    if not data["continue_final_message"]:
+        if data["add_generation_prompt"] is False:
+            raise RequestError("add_generation_prompt: false needs continue_final_message to be true")
+        return False
+    last = data["messages"][-1]
+    if last["role"] != "assistant" or not last["content"] or last["tool_calls"]:
+        told = f"got {last['role']!r} with {len(last['content'])} characters"
+        raise RequestError(f"continue_final_message: the last message must be the assistant's text, {told}")
+    if data["add_generation_prompt"]:
+        raise RequestError("add_generation_prompt: cannot be true beside continue_final_message")
+    if _format(data) is not None:
+        raise RequestError("continue_final_message: cannot be used beside a format of the answer")
+    return True
 
 
 def _logprobs(data: dict[str, Any]) -> int | None:

@@ -107,6 +107,14 @@ def test_thoughts_and_tool_calls_are_told_apart_from_the_answer():
     assert deltas[-1].finish_reason == "tool_calls"
 
 
+def test_an_answer_that_was_begun_is_gone_on_with_from_its_last_letter():
+    model, begun = loaded(" is on."), (*QUESTION, Message("assistant", "The lamp"))
+    deltas = list(model.chat(ChatRequest(begun, sampling=GREEDY, continues=True), lambda: False))
+    assert joined(deltas) == ("", " is on.")
+    with pytest.raises(RequestError, match="continue_final_message"):
+        list(loaded_home("x").chat(ChatRequest(begun, continues=True), lambda: False))
+
+
 def test_a_template_that_opens_the_thought_makes_the_answer_start_in_it():
     deltas = answer(loaded("Hm.\n</think>\n\nYes.", template="<|im_start|>assistant\n<think>\n"))
     assert joined(deltas) == ("Hm.", "Yes.")
