@@ -90,7 +90,8 @@ def _fits(name: str, is_: Any, wanted: Any) -> bool:
     if isinstance(wanted, bool) and name == "state":
         wanted = "on" if wanted else "off"
     if name == "items":
-        return [str(i).casefold() for i in is_ or ()] == [str(i).casefold() for i in wanted]
+        listed = is_ or ()
+        return len(listed) == len(wanted) and all(map(_is_item, listed, wanted))
     if isinstance(wanted, list):
         return any(_fits(name, is_, each) for each in wanted)
     if name == "color":
@@ -103,6 +104,12 @@ def _fits(name: str, is_: Any, wanted: Any) -> bool:
         step = _STEP_TOLERANCE if name in ("brightness", "volume", "speed", "position") else 0.01
         return abs(is_ - wanted) <= step
     return bool(is_ == wanted)
+
+
+def _is_item(is_: Any, wanted: Any) -> bool:
+    """Whether an item of a list is the wanted one; "~beurre" also takes "du beurre"."""
+    said, meant = str(is_).casefold(), str(wanted).casefold()
+    return re.search(meant[1:], said) is not None if meant.startswith("~") else said == meant
 
 
 def _said_wrong(turn: Turn, text: str, now: datetime) -> str:
