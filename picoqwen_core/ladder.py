@@ -1,4 +1,4 @@
-"""The ladder of `by_rung`: the built-in model, a larger one of this machine, then other servers.
+"""The ladder of `by_rung`: rules and the built-in model, a larger one of this machine, then other servers.
 
 Each rung answers what it can; what it leaves goes to the next one. How other servers are chosen and fail
 stands in hybrid.py. Every answer says which rung gave it and why, in its last delta and in the log.
@@ -21,11 +21,16 @@ from picoqwen_core.messages import (
     Served,
 )
 
-Rung = Literal["built_in", "local", "cloud"]
+Rung = Literal["rules", "built_in", "local", "cloud"]
 # The id of the model that comes with the package, before it is loaded.
 BUILT_IN = "pico-home"
 _LOGGER = logging.getLogger(__name__)
-_NAMES = {"built_in": "the built-in model", "local": "the larger model here", "cloud": "another server"}
+_NAMES = {
+    "rules": "rules",
+    "built_in": "the built-in model",
+    "local": "the larger model here",
+    "cloud": "another server",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,8 @@ def told(delta: ChatDelta, rung: Rung, model: str, reason: str, level: int = log
     """The same delta; the last one of an answer says which rung gave it and why, in the log too."""
     if delta.finish_reason is None:
         return delta
+    if delta.rule:
+        rung, reason = "rules", delta.rule
     served = delta.served or Served("local", model)
     _LOGGER.log(level, "answered by %s (%s): %s", _NAMES[rung], served.model, reason)
     return replace(delta, served=replace(served, rung=rung, reason=reason))

@@ -226,7 +226,7 @@ class Served:
     model: str
     cost: float = 0.0
     notes: tuple[str, ...] = ()
-    # Which rung of the ladder answered (built_in, local, cloud), and why that one.
+    # Which rung of the ladder answered (rules, built_in, local, cloud), and why that one.
     rung: str = ""
     reason: str = ""
 
@@ -249,6 +249,8 @@ class ChatDelta:
     mean_logprob: float | None = None
     # Why the built-in model leaves the request to a larger one; comes before anything that is said.
     escalation: str = ""
+    # Why rules answered and no model was asked; on the last delta.
+    rule: str = ""
     # What an agent of the server does meanwhile.
     event: Mapping[str, Any] | None = None
 

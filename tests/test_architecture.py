@@ -178,6 +178,8 @@ HOMES: dict[str, tuple[str, ...]] = {
     "tokenizers": ("tokenizer",),
     "llguidance": ("grammar",),
     "jinja2": ("chat",),
+    "hassil": ("home.rules",),
+    "home_assistant_intents": ("home.rules",),
     "openai": ("providers.openai",),
     "anthropic": ("providers.anthropic",),
     "httpx2": (

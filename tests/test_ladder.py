@@ -61,3 +61,8 @@ async def test_who_is_told_nothing_of_the_home_is_not_asked_about_it() -> None:
 async def test_a_break_after_the_first_words_is_an_error() -> None:
     with pytest.raises(ProviderError):
         await climbed(step("cloud", ChatDelta("Jane"), error=ProviderError("cut")), step("cloud", END))
+
+
+async def test_an_answer_of_rules_is_told_to_be_theirs() -> None:
+    ruled = step("built_in", ChatDelta("Ja."), ChatDelta(finish_reason="stop", rule="a sentence matched"))
+    assert await climbed(ruled, step("cloud", END)) == ("Ja.", "rules", "a sentence matched")

@@ -34,6 +34,7 @@ from training.draw import draws, foreign_draws
 
 BUILT_IN = Path(__file__).parents[1] / "picoqwen_core" / "home" / "models" / "pico-home.gguf"
 MAX_OUTPUT = 64
+_PERCENTAGES = ("brightness", "fan_speed", "position", "volume", "humidity")
 # A prompt in, the output and its probability out.
 Complete = Callable[[str], tuple[str, float]]
 
@@ -82,11 +83,13 @@ def effect(decision: Decision, home: HomeContext) -> Any:
             if home.area is None and any(a.target.here and not resolve(home, a.target) for a in actions):
                 return Clarify(())
             return [
-                (a.verb, frozenset(e.id for e in resolve(home, a.target)), _value(a.value), _label(a))
+                (a.verb, frozenset(e.id for e in resolve(home, a.target)), _value(a), _label(a))
                 for a in _split(actions)
             ]
         case Query(kind=kind, target=target, asked=asked):
             entities = () if kind in ("time", "date") else resolve(home, target)
+            if target.here and home.area is None and not entities:
+                return Clarify(())
             return kind, frozenset(e.id for e in entities), asked
     return decision
 
@@ -108,7 +111,11 @@ def _label(action: Action) -> str | None:
     return action.label.casefold() if action.label and action.verb != "delayed" else None
 
 
-def _value(value: float | str | None) -> float | str | None:
+def _value(action: Action) -> float | str | None:
+    """A value for comparison; "half" of a percentage is 50."""
+    value = action.value
+    if action.verb in _PERCENTAGES and isinstance(value, str):
+        value = {"max": 100.0, "half": 50.0, "min": 1.0}.get(value, value)
     return value.casefold() if isinstance(value, str) else value
 
 

@@ -271,10 +271,12 @@ class LoadedModel:
             return self._tokenizer.decode(output)
 
         reason: FinishReason = "stop"
+        rule = ""
         try:
             for delta in HomeResponder(complete).respond(request):
                 reason = "tool_calls" if delta.tool_call else delta.finish_reason or reason
-                piece = replace(delta, finish_reason=None, usage=None)
+                rule = delta.rule or rule
+                piece = replace(delta, finish_reason=None, usage=None, rule="")
                 if piece != ChatDelta():
                     yield piece
                 if cancelled():
@@ -282,7 +284,7 @@ class LoadedModel:
                     break
         except _Cancelled:
             reason = "cancelled"
-        yield ChatDelta(finish_reason=reason, usage=meter.usage(prompt_tokens))
+        yield ChatDelta(finish_reason=reason, usage=meter.usage(prompt_tokens), rule=rule)
 
     def _answer(
         self,

@@ -5,7 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from picoqwen_core.home import told
 from picoqwen_core.home.decision import Query
+from picoqwen_core.home.fixed import fixed
 from picoqwen_core.home.targets import resolve
 from picoqwen_core.home.wording import and_list, definite, place_phrase, plural_kind
 from picoqwen_core.messages import HomeContext, HomeEntity
@@ -62,7 +64,9 @@ def answer(query: Query, home: HomeContext) -> str:
         return _clock(query.kind, home)
     entities = resolve(home, query.target) or _in_place(query, home)
     if not entities:
-        return "I can't find such a device."
+        return fixed("unknown_device", home.language, "I can't find such a device.")
+    if told.speaks(home.language):
+        return _in_language(query, entities, home)
     if query.kind == "is":
         return _is(query, entities, home)
     if query.kind == "value":
@@ -115,6 +119,41 @@ def _is(query: Query, entities: Sequence[HomeEntity], home: HomeContext) -> str:
     if holds:
         return f"Yes, {name} {_be(entity)} {asked}."
     return f"No, {name} {_be(entity)} {state_word(entity)}."
+
+
+def _in_language(query: Query, entities: Sequence[HomeEntity], home: HomeContext) -> str:
+    """The same answers in the other languages."""
+    language, asked = home.language, query.asked or "on"
+    if query.kind == "value":
+        return _value_in_language(query, entities, home)
+    if len(entities) == 1 and query.kind != "count":
+        holds = _holds(entities[0], asked)
+        return told.yes_or_no(holds, entities[0].name, _state_in_language(entities[0], language), language)
+    matching = [entity.name for entity in entities if _holds(entity, asked)]
+    state = told.state(asked, language)
+    if query.kind == "count":
+        return told.count(len(matching), len(entities), state, language)
+    return told.group(matching, len(entities), state, language)
+
+
+def _value_in_language(query: Query, entities: Sequence[HomeEntity], home: HomeContext) -> str:
+    asked, named = query.asked or "state", bool(query.target.entities)
+    if named and asked == "state" and not entities[0].unit:
+        return told.value(entities[0].name, _state_in_language(entities[0], home.language), home.language)
+    for entity in entities:
+        reading = _reading(entity, asked, named=named)
+        if reading is not None:
+            area = next((area.name for area in home.areas if area.id == entity.area), "")
+            return told.value(entity.name if named else area, reading, home.language)
+    return told.no_value(home.language)
+
+
+def _state_in_language(entity: HomeEntity, language: str) -> str:
+    """An entity's state as it is said; contacts are open or closed."""
+    words = _BINARY_WORDS.get(entity.device_class or "") if entity.domain == "binary_sensor" else None
+    if words is not None and words[0] in ("open", "unlocked") and entity.state in ("on", "off"):
+        return told.state(words[entity.state != "on"], language)
+    return told.number(state_word(entity)) if entity.unit else told.state(entity.state, language)
 
 
 def _group(query: Query, entities: Sequence[HomeEntity], home: HomeContext) -> str:
@@ -180,7 +219,9 @@ def _clock(kind: str, home: HomeContext) -> str:
     try:
         now = datetime.fromisoformat(home.now or "")
     except ValueError:
-        return "I don't know what time it is."
+        return fixed("no_tool", home.language, "I don't know what time it is.")
+    if told.speaks(home.language):
+        return told.clock(now, kind, home.language)
     if kind == "time":
         return f"It is {now:%H:%M}."
     return f"Today is {now:%A}, {now.day} {now:%B %Y}."

@@ -6,7 +6,7 @@ Success is only ever claimed for entities that a result names.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from picoqwen_core.home import foreign
+from picoqwen_core.home import foreign, told
 from picoqwen_core.home.fixed import fixed
 from picoqwen_core.home.lookups import found_out
 from picoqwen_core.home.plan import Problem
@@ -62,29 +62,41 @@ def clarify(entities: Sequence[HomeEntity], home: HomeContext) -> str:
             f"{name} in {with_article(areas[entity.area])}" if entity.area in areas else name
             for name, entity in zip(names, entities, strict=True)
         ]
+    if told.speaks(home.language):
+        return told.which_one(_told_apart(entities, home), home.language)
     return f"Which one: {', '.join(names[:-1])} or {names[-1]}?" if len(names) > 1 else f"{names[0]}?"
+
+
+def _told_apart(entities: Sequence[HomeEntity], home: HomeContext) -> list[str]:
+    """Names without articles, with the room behind those that are the same."""
+    areas = {area.id: area.name for area in home.areas}
+    same = len({entity.name.casefold() for entity in entities}) < len(entities)
+    return [
+        f"{entity.name} ({areas[entity.area]})" if same and entity.area in areas else entity.name
+        for entity in entities
+    ]
 
 
 def report(messages: Sequence[Message], language: str = "en") -> str:
     """A short truthful reply to the results at the end of a conversation."""
     calls = {call.id: call for message in messages for call in message.tool_calls}
-    told: list[str] = []
+    found_texts: list[str] = []
     results: list[tuple[ToolCall, ToolOutcome]] = []
     for message in _last_results(messages):
         call = calls.get(message.tool_call_id or "") or ToolCall("", message.name or "", {})
         if (found := found_out(call, message.content, language)) is not None:
-            told.append(found)
+            found_texts.append(found)
         else:
             results.append((call, read_result(message.content)))
-    if told and not results:
-        return " ".join(told)
+    if found_texts and not results:
+        return " ".join(found_texts)
     if foreign.speaks(language):
         return foreign.told(language, results)
     done: dict[str, list[str]] = {}
     failures: list[str] = []
     for call, outcome in results:
         _collect(call, outcome, done, failures)
-    sentences = told + [_sentence(action, things) for action, things in done.items()]
+    sentences = found_texts + [_sentence(action, things) for action, things in done.items()]
     sentences += list(dict.fromkeys(failures))
     return " ".join(sentences) or "Nothing was changed."
 

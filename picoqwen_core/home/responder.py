@@ -1,10 +1,12 @@
 """The built-in model's behaviour: a conversation and a home in, tool calls or a sentence out.
 
-The model itself only maps a compact prompt to a compact output; everything around it is deterministic.
+Rules are tried first where they are better, then the model, which maps a compact prompt to a compact output.
+Whoever decided, what is done or said of it is the same, and deterministic.
 """
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from picoqwen_core.home import reply
 from picoqwen_core.home.answers import answer
@@ -12,30 +14,43 @@ from picoqwen_core.home.asked import settle
 from picoqwen_core.home.decision import Act, Cannot, Clarify, Decision, Escalate, Query, Target
 from picoqwen_core.home.dsl import UndecodableError, decode
 from picoqwen_core.home.fixed import fixed
-from picoqwen_core.home.history import history_of
+from picoqwen_core.home.gloss import known_language
+from picoqwen_core.home.history import History, history_of
 from picoqwen_core.home.linker import link
 from picoqwen_core.home.lookups import lookup, weather_now
 from picoqwen_core.home.plan import plan
 from picoqwen_core.home.render import render_prompt
 from picoqwen_core.home.static_context import home_from_prompt
-from picoqwen_core.home.toolbox import Toolbox
+from picoqwen_core.home.toolbox import RULE_PREFIX, Toolbox
 from picoqwen_core.messages import NO_HOME_SENT, NOT_ABOUT_HOME, ChatDelta, ChatRequest, HomeContext, ToolCall
 
-# Languages that the shipped model understands well enough to act: see training/RUNS.md for the others.
+# Languages that the shipped model understands well enough to act, and those that rules read before it:
+# see docs/adr/0011.
 SPOKEN = ("en",)
+RULED = ("de", "fr", "es", "nl", "it")
 _LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request, the home it is about, and what was said; tools make the calls of whoever decided."""
+
+    request: ChatRequest
+    home: HomeContext
+    text: str
+    tools: Toolbox
 
 
 class HomeResponder:
     """Answers chat requests; `complete` maps a prompt to the model's raw output text."""
 
-    def __init__(self, complete: Callable[[str], str]) -> None:
-        self._complete = complete
+    def __init__(self, complete: Callable[[str], str], *, rules: bool = True) -> None:
+        self._complete, self._rules = complete, rules
 
     def respond(self, request: ChatRequest) -> Iterator[ChatDelta]:
         """Tool calls for the caller to run, or text; the last delta says which it was."""
         if request.messages[-1].role == "tool":
-            return _say(reply.report(request.messages, request.home.language if request.home else "en"))
+            return _report(request)
         text = next((m.content for m in reversed(request.messages) if m.role == "user"), "")
         home = request.home or home_from_prompt(request.messages)
         if home is None:
@@ -45,27 +60,45 @@ class HomeResponder:
         return self._answer(request, home, text)
 
     def _answer(self, request: ChatRequest, home: HomeContext, text: str) -> Iterator[ChatDelta]:
-        if home.language.partition("-")[0].casefold() not in SPOKEN:
-            return _leave(f"it does not understand {home.language}", reply.NOT_UNDERSTOOD)
+        language = home.language.replace("_", "-").partition("-")[0].casefold()
         history = history_of(request.messages, home)
-        linked = link(home, text, history)
+        if self._rules and language in RULED:
+            # Only who speaks such a language pays for its templates.
+            from picoqwen_core.home.rules.rules import decide  # noqa: PLC0415
+
+            if (ruled := decide(text, home, known_language(language), history)) is not None:
+                _LOGGER.debug("a rule read %r: %s", text, ruled)
+                asked = _Asked(request, home, text, Toolbox(request.tools, RULE_PREFIX))
+                return _by_rule(_carry_out(ruled.decision, asked), ruled.why)
+        if language not in SPOKEN:
+            return _leave(
+                f"no rule reads it, and the model does not understand {home.language}", _not_understood(home)
+            )
+        asked = _Asked(request, home, text, Toolbox(request.tools))
+        decision = self._by_model(asked, history)
+        return (
+            _leave("it did not understand", _not_understood(home))
+            if decision is None
+            else _carry_out(decision, asked)
+        )
+
+    def _by_model(self, asked: _Asked, history: History | None) -> Decision | None:
+        """What the model decides; None where its output means nothing."""
+        linked = link(asked.home, asked.text, history)
         prompt = render_prompt(linked)
         output = self._complete(prompt)
         _LOGGER.debug("%s -> %s", prompt, output)
         try:
-            decision = decode(output, linked)
+            return settle(decode(output, linked), linked, history)
         except UndecodableError as err:
             _LOGGER.debug("not understood: %s", err)
-            return _leave("it did not understand", _not_understood(home))
-        decision = settle(decision, linked, history)
-        if isinstance(decision, Query):
-            return _tell(decision, request, home, text)
-        return _carry_out(decision, request, home)
+            return None
 
 
-def _tell(query: Query, request: ChatRequest, home: HomeContext, text: str) -> Iterator[ChatDelta]:
+def _tell(query: Query, asked: _Asked) -> Iterator[ChatDelta]:
     """The answer to a question: from what a tool looks up, from the states, or from a larger model."""
-    calls = lookup(query, text, home, Toolbox(request.tools))
+    home, text = asked.home, asked.text
+    calls = lookup(query, text, home, asked.tools)
     if calls:
         return _call(calls)
     if query.kind == "weather" and (now := weather_now(text, home)) is not None:
@@ -79,10 +112,11 @@ def _tell(query: Query, request: ChatRequest, home: HomeContext, text: str) -> I
     return _say(answer(query, home))
 
 
-def _carry_out(decision: Decision, request: ChatRequest, home: HomeContext) -> Iterator[ChatDelta]:
+def _carry_out(decision: Decision, asked: _Asked) -> Iterator[ChatDelta]:
+    home = asked.home
     match decision:
         case Query():
-            return _tell(decision, request, home, "")
+            return _tell(decision, asked)
         case Clarify(entities=ids):
             return _say(reply.clarify([e for e in home.entities if e.id in ids], home))
         case Cannot(reason=reason):
@@ -92,11 +126,23 @@ def _carry_out(decision: Decision, request: ChatRequest, home: HomeContext) -> I
                 NOT_ABOUT_HOME, fixed("not_about_the_home", home.language, reply.NOT_ABOUT_THE_HOME)
             )
         case Act():
-            return _act(decision, request, home)
+            return _act(decision, asked)
 
 
 def _not_understood(home: HomeContext) -> str:
     return fixed("not_understood", home.language, reply.NOT_UNDERSTOOD)
+
+
+def _report(request: ChatRequest) -> Iterator[ChatDelta]:
+    """What the calls came to, told by whoever made them."""
+    said = _say(reply.report(request.messages, request.home.language if request.home else "en"))
+    made = request.messages[-1].tool_call_id or ""
+    return _by_rule(said, "it made the calls") if made.startswith(RULE_PREFIX) else said
+
+
+def _by_rule(deltas: Iterator[ChatDelta], why: str) -> Iterator[ChatDelta]:
+    for delta in deltas:
+        yield replace(delta, rule=why) if delta.finish_reason is not None else delta
 
 
 def _leave(why: str, otherwise: str) -> Iterator[ChatDelta]:
@@ -105,10 +151,10 @@ def _leave(why: str, otherwise: str) -> Iterator[ChatDelta]:
     yield from _say(otherwise)
 
 
-def _act(decision: Act, request: ChatRequest, home: HomeContext) -> Iterator[ChatDelta]:
-    made = plan(decision, home, Toolbox(request.tools))
+def _act(decision: Act, asked: _Asked) -> Iterator[ChatDelta]:
+    made = plan(decision, asked.home, asked.tools)
     if made.problem is not None:
-        yield from _say(fixed(made.problem, home.language, reply.PROBLEMS[made.problem]))
+        yield from _say(fixed(made.problem, asked.home.language, reply.PROBLEMS[made.problem]))
         return
     yield from _call(made.calls)
 

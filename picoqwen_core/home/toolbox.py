@@ -8,14 +8,16 @@ from picoqwen_core.messages import ToolCall, ToolSpec
 
 # Says whose call it is, so that its result comes back to the built-in model.
 CALL_PREFIX = "home_"
+# The same where rules decided, so that the report of what was done is told to be theirs.
+RULE_PREFIX = "home_rule_"
 
 
 class Toolbox:
     """Makes calls to the tools of a request, with only the arguments that each tool has."""
 
-    def __init__(self, tools: Sequence[ToolSpec]) -> None:
+    def __init__(self, tools: Sequence[ToolSpec], prefix: str = CALL_PREFIX) -> None:
         self._tools = {tool.name.rpartition("__")[2]: tool for tool in tools}
-        self._made = 0
+        self._prefix, self._made = prefix, 0
 
     def has(self, name: str) -> bool:
         """Whether the caller offers the tool."""
@@ -27,4 +29,4 @@ class Toolbox:
         known = tool.parameters.get("properties", {})
         kept = {key: value for key, value in arguments.items() if value is not None and key in known}
         self._made += 1
-        return ToolCall(f"{CALL_PREFIX}{self._made}_{secrets.token_hex(4)}", tool.name, kept)
+        return ToolCall(f"{self._prefix}{self._made}_{secrets.token_hex(4)}", tool.name, kept)

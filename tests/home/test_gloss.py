@@ -37,10 +37,12 @@ def test_a_german_request_is_linked_like_an_english_one() -> None:
     assert "<l:de> turn the<full><1> in the<area><a1> in<duration><n1> off" in prompt
 
 
-def test_requests_in_other_languages_are_left_to_a_larger_model() -> None:
+def test_what_no_rule_reads_in_other_languages_is_left_to_a_larger_model() -> None:
     asked: list[str] = []
     responder = HomeResponder(lambda prompt: asked.append(prompt) or "<off><1>")  # type: ignore[func-returns-value]
-    request = ChatRequest(messages=(Message("user", "Deckenlampe aus"),), home=HOME)
+    request = ChatRequest(
+        messages=(Message("user", "zaubere mir die Deckenlampe rosa gepunktet"),), home=HOME
+    )
     deltas = list(responder.respond(request))
     assert "de-AT" in deltas[0].escalation
     assert not asked

@@ -1,5 +1,6 @@
 """The built-in model's behaviour around the model: calls out, replies back, nothing invented."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -73,3 +74,46 @@ def test_without_a_home_it_says_what_it_is_for() -> None:
 def test_silence_and_an_empty_home_are_answered() -> None:
     assert spoken(respond("<off><1>", text="  ")) == reply.NOTHING_SAID
     assert spoken(respond("<off><1>", home=HomeContext())) == reply.NOT_UNDERSTOOD
+
+
+GERMAN = replace(home(), language="de")
+
+
+def test_a_rule_makes_the_call_and_says_that_it_did() -> None:
+    request = ChatRequest((Message("user", "Kitchen Lamp ausschalten"),), home=GERMAN, tools=TOOLS)
+    call, end = HomeResponder(lambda _prompt: pytest.fail("the model was asked")).respond(request)
+    assert call.tool_call is not None
+    assert call.tool_call.name == "intent__HassTurnOff"
+    assert call.tool_call.arguments["name"] == "Kitchen Lamp"
+    assert call.tool_call.id.startswith("home_")
+    assert (end.finish_reason, end.rule) == ("tool_calls", "a sentence matched")
+
+
+def test_the_report_of_what_a_rule_did_is_told_to_be_its_own() -> None:
+    messages = conversation(("HassTurnOff", {}, result(("light.kitchen", "Kitchen Lamp"))))
+    ours = [
+        replace(
+            m,
+            tool_call_id="home_rule_1" if m.tool_call_id else None,
+            tool_calls=tuple(replace(call, id="home_rule_1") for call in m.tool_calls),
+        )
+        for m in messages
+    ]
+    said = list(HomeResponder(lambda _prompt: "").respond(ChatRequest(tuple(ours), home=GERMAN)))
+    assert spoken(said) == "Ausgeschaltet: Kitchen Lamp."
+    assert said[-1].rule
+
+
+def test_rules_can_do_only_what_the_caller_offers() -> None:
+    request = ChatRequest((Message("user", "Kitchen Lamp ausschalten"),), home=GERMAN, tools=())
+    said = list(HomeResponder(lambda _prompt: "").respond(request))
+    assert spoken(said) == "Das ist mir hier nicht möglich."
+
+
+def test_without_rules_another_language_is_left_to_a_larger_model() -> None:
+    request = ChatRequest((Message("user", "Kitchen Lamp ausschalten"),), home=GERMAN, tools=TOOLS)
+    said = list(
+        HomeResponder(lambda _prompt: pytest.fail("the model was asked"), rules=False).respond(request)
+    )
+    assert said[0].escalation
+    assert not any(delta.tool_call or delta.rule for delta in said)
