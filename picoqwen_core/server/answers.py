@@ -109,6 +109,7 @@ ANSWERS: dict[tuple[str, str], Json] = {
         memory_step=TEXT,
         engines=_list(_ENGINE),
         hybrid=_or_null({"type": "object"}),
+        agents=TRUTH,
     ),
     ("GET", "/api/v1/status"): _object(
         version=TEXT,

@@ -14,6 +14,10 @@ export async function showAgents() {
   if (running) return;
   const view = byId("view-agents");
   try {
+    if ((await call("GET", "api/v1/health")).agents === false) {
+      view.replaceChildren(element("h2", {}, t("agents")), note(t("agents_off")));
+      return;
+    }
     const { flows } = await call("GET", "api/v1/flows");
     view.replaceChildren(element("h2", {}, t("agents")), flows.length ? form(flows) : note(t("no_agents")),
       element("section", { id: "run", "aria-label": t("result") }), element("section", { id: "runs" }));

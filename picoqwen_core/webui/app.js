@@ -5,9 +5,10 @@ import { edit, isAnswering, newChat, offerRouting, renderHistory, retry, showHis
 import { readModels } from "./choice.js";
 import { announce, button, byId, element } from "./dom.js";
 import { loadTexts, t } from "./i18n.js";
+import { askForKey, dialogs } from "./key.js";
 import { errorText } from "./message.js";
-import { applyTheme, askForKey, showSettings, showShortcuts } from "./settings.js";
 import { isLite } from "./store.js";
+import { applyTheme, followHouse } from "./theme.js";
 
 const NOTHING = () => {};
 // Fetched when they are first looked at: the chat alone is a third less to load.
@@ -30,7 +31,7 @@ const KEYS = {
   r: () => retry(),
   h: () => showHistory(true),
   s: () => openSettings(),
-  "?": () => showShortcuts(),
+  "?": async () => (await dialogs())?.showShortcuts(),
   1: () => { location.hash = "#chat"; },
   2: () => { location.hash = "#models"; },
   3: () => { location.hash = "#status"; },
@@ -92,7 +93,7 @@ function onKey(event) {
 }
 
 async function openSettings() {
-  if (!(await showSettings())) return;
+  if (!(await (await dialogs())?.showSettings())) return;
   applyTheme();
   await loadTexts();
   renderHistory();
@@ -157,8 +158,8 @@ function offerReload() {
 }
 
 async function start() {
-  document.documentElement.classList.add("scripted");
   applyTheme();
+  followHouse();
   await loadTexts();
   startChat();
   byId("show-settings").addEventListener("click", openSettings);

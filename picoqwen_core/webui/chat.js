@@ -4,8 +4,8 @@ import { ask } from "./ask.js";
 import { chosenModel } from "./choice.js";
 import { announce, button, byId, confirmed, element } from "./dom.js";
 import { t } from "./i18n.js";
+import { askForKey } from "./key.js";
 import { errorItem, errorText, messageItem } from "./message.js";
-import { askForKey } from "./settings.js";
 import { conversations, forget, forgetAll, isLite, keep, newConversation, saveSettings, settings } from "./store.js";
 
 let talk = conversations()[0] ?? newConversation();
@@ -54,6 +54,8 @@ export function showModelChoices() {
   byId("thinking-choice").hidden = isHome;
   byId("example-choice").hidden = !isHome && !settings.example;
   byId("example").checked = settings.example;
+  // What is folded away and changes every answer is told beside the fold.
+  byId("options-note").textContent = settings.example ? `· ${t("example_home")}` : "";
   if (!talk.messages.length) showLog();
 }
 

@@ -66,9 +66,17 @@ function callItem({ name, args, result }) {
 /** Who answered, and why it was that one. */
 function servedText({ rung, provider, model, reason, notes = [], cost }) {
   const who = rung ? t(`rung_${rung}`) : provider === "local" ? t("rung_local") : provider;
-  const parts = [t("answered_by", { who: model && model !== who ? `${who}, ${model}` : who }), ...[reason].flat(), ...notes];
+  const parts = [t("answered_by", { who: model && model !== who ? `${who}, ${model}` : who }), reasonText(reason ?? ""), ...notes];
   if (cost) parts.push(`$${number(cost, 6)}`);
   return parts.filter(Boolean).join(" · ");
+}
+
+// The server's reasons are English sentences; those that tell no more than a setting have words of the page's own.
+function reasonText(reason) {
+  const [, strategy] = /^routing is (\w+)$/.exec(reason) ?? [];
+  if (strategy) return `${t("routing")}: ${t(strategy)}`;
+  const known = { "the request names it": "why_named", "no other server is to be asked": "why_only", "it is the first rung": "by_rung" }[reason];
+  return known ? t(known) : reason;
 }
 
 function statsText({ tokens, firstMs, rate, prompt, cached }) {

@@ -33,6 +33,8 @@ async function refresh() {
   }
 }
 
+const recommendedFirst = (one, other) => Number(other.recommended) - Number(one.recommended);
+
 const isRunning = ({ state }) => state === "waiting" || state === "running";
 
 function draw(view, { machine, data: offers }, jobs) {
@@ -46,13 +48,13 @@ function draw(view, { machine, data: offers }, jobs) {
     element("ul", { class: "cards" }, jobs.map(jobCard)),
     element("h2", {}, t("catalogue")),
     element("p", { class: "note" }, t("for_machine", { memory: megabytes(machine.memory_mb), cores: machine.cores })),
-    element("ul", { class: "cards" }, offers.filter(({ installed }) => !installed).map(offerCard)),
+    element("ul", { class: "cards" }, offers.filter(({ installed }) => !installed).sort(recommendedFirst).map(offerCard)),
     otherForm(typed));
   if (focused) view.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
 }
 
 function card(title, badges, facts, actions) {
-  return element("li", {}, element("h3", {}, title, badges), element("p", { class: "note" }, facts.filter(Boolean).join(" · ")),
+  return element("li", { class: "model" }, element("h3", {}, title, badges), element("p", { class: "note" }, facts.filter(Boolean).join(" · ")),
     element("div", { class: "acts" }, actions));
 }
 

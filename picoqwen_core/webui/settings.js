@@ -1,4 +1,4 @@
-// The dialogs: settings, the key, and the list of shortcuts.
+// The dialogs: settings, the key, and the list of shortcuts. Fetched when the first of them is opened.
 
 import { dialog, element } from "./dom.js";
 import { LANGUAGES, t } from "./i18n.js";
@@ -8,11 +8,6 @@ const SHORTCUTS = [
   ["Enter", "key_send"], ["Shift Enter", "key_line"], ["/", "key_message"], ["n", "new_chat"], ["e", "edit"], ["r", "retry"],
   ["Esc", "key_stop"], ["h", "history"], ["1 2 3 4", "key_pages"], ["s", "settings"], ["?", "key_help"],
 ];
-
-export function applyTheme() {
-  if (settings.theme) document.documentElement.dataset.theme = settings.theme;
-  else delete document.documentElement.dataset.theme;
-}
 
 /** Ask for the key; whether one was given. */
 export async function askForKey() {

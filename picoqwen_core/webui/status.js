@@ -8,6 +8,8 @@ import { isLite } from "./store.js";
 
 const POLL_MS = 2000;
 const MOST_SAMPLES = 90;
+// A server that has not answered yet counts nothing.
+const NOTHING_YET = { prompt: 0, cached: 0, completion: 0 };
 const samples = [];
 let timer = null;
 
@@ -31,7 +33,7 @@ export function hideStatus() {
 
 function sample(status, health) {
   const memory = health.engines.reduce((sum, engine) => sum + (engine.rss_mb ?? 0), health.api_rss_mb);
-  samples.push({ at: performance.now(), memory, written: status.tokens.completion });
+  samples.push({ at: performance.now(), memory, written: status.tokens.completion ?? 0 });
   if (samples.length > MOST_SAMPLES) samples.shift();
 }
 
@@ -40,11 +42,12 @@ const refreshButton = () => button(t("refresh"), showStatus, { "data-focus": "re
 function draw(view, status, health, lines) {
   const isLogOpen = view.querySelector(".log")?.open;
   const isFocused = document.activeElement?.dataset?.focus === "refresh";
-  const { memory, tokens } = status;
+  const { memory } = status;
+  const tokens = { ...NOTHING_YET, ...status.tokens };
   view.replaceChildren(
     element("h2", {}, t(`state_${health.status}`)),
     facts([
-      ["uptime", duration(status.uptime_s)], ["memory_free", `${megabytes(memory.available_mb)} / ${megabytes(memory.total_mb)}`],
+      ["uptime", duration(status.uptime_s)], ["memory_free", `${number(memory.available_mb / 1000, 1)} / ${megabytes(memory.total_mb)}`],
       ["memory_server", megabytes(status.api_rss_mb)], ["connections", number(status.connections)], ["answers", number(status.answers)],
       ["tokens_read", number(tokens.prompt)], ["tokens_cached", number(tokens.cached)], ["tokens_written", number(tokens.completion)],
     ]),
@@ -111,6 +114,6 @@ function plot(title, values) {
   };
   const label = `${title}: ${number(values.at(-1), 1)} (max. ${number(Math.max(...values), 1)})`;
   const svg = make("svg", { viewBox: "0 0 100 40", preserveAspectRatio: "none", class: "plot", role: "img", "aria-label": label });
-  svg.append(make("polyline", { points }));
+  svg.append(make("polygon", { points: `0,40 ${points} 100,40` }), make("polyline", { points }));
   return [element("p", { class: "note", "aria-hidden": "true" }, label), svg];
 }

@@ -76,8 +76,8 @@ def test_a_question_is_edited_and_an_answer_asked_for_again(scripted, visit):
 
 def test_the_system_prompt_is_sent_along(scripted, visit):
     page = visit(scripted)
-    page.get_by_text("System prompt").click()
-    page.locator("#system").fill("be brief")
+    page.get_by_text("Options").click()
+    page.get_by_label("System prompt").fill("be brief")
     say(page, "hello")
     expect(last(page)).to_contain_text("be brief")
 
@@ -198,12 +198,12 @@ def test_nothing_is_cut_off_and_axe_finds_nothing(product, visit, view, colours,
 class AxeOfAnotherWorld(Axe):
     """The page's policy forbids what axe does to itself; a devtools session is not bound by it."""
 
-    def run(self, page: Page):
+    def run(self, page: Page, **more):
         page.context.new_cdp_session(page).send("Page.setBypassCSP", {"enabled": True})
         page.reload()
         wait_until_online(page)
         page.wait_for_timeout(500)
-        return super().run(page)
+        return super().run(page, **more)
 
 
 @pytest.mark.parametrize(
@@ -220,6 +220,18 @@ def test_the_page_speaks_the_language_of_the_browser(scripted, visit, locale, to
     page = visit(scripted, locale=locale)
     expect(page.locator("#log")).to_contain_text(told)
     assert page.evaluate("document.documentElement.lang") == locale[:2]
+
+
+@pytest.mark.parametrize(("house", "text"), [("dark", "rgb(232, 235, 239)"), ("light", "rgb(22, 25, 29)")])
+def test_inside_of_home_assistant_the_page_has_its_colours(scripted, visit, house, text):
+    page = visit("about:blank", color_scheme="light" if house == "dark" else "dark")
+    frame = f'<meta name="color-scheme" content="{house}"><iframe src="{scripted}"></iframe>'
+    page.route(f"{scripted}house", lambda route: route.fulfill(content_type="text/html", body=frame))
+    page.goto(f"{scripted}house")
+    body = page.frame_locator("iframe").locator("body")
+    expect(body).to_have_css("color", text)
+    page.evaluate("document.querySelector('meta').content = 'dark'")
+    expect(body).to_have_css("color", "rgb(232, 235, 239)")
 
 
 def test_saving_data_asks_for_whole_answers_and_draws_no_plots(scripted, visit):

@@ -48,6 +48,7 @@ def offer_flows(page: Page, events: list) -> list[dict]:
         asked.append(route.request.post_data_json)
         route.fulfill(content_type="text/event-stream", body=body)
 
+    page.route("**/api/v1/health", lambda route: route.fulfill(json=route.fetch().json() | {"agents": True}))
     page.route("**/api/v1/flows", lambda route: route.fulfill(json=FLOWS))
     page.route("**/api/v1/flows/research/runs", start)
     page.route(
@@ -82,11 +83,16 @@ def test_an_agent_that_fails_says_why(scripted, visit):
     expect(page.get_by_role("button", name="Run")).to_be_enabled()
 
 
+def test_where_agents_are_off_the_page_says_how_to_turn_them_on(product, visit):
+    page = visit(f"{product}#agents")
+    expect(page.locator("#view-agents .note")).to_contain_text("Turn them on in the app's options")
+
+
 def test_who_answered_and_what_it_cost_is_shown(scripted, visit):
     page = visit(scripted)
     say(page, "who")
     # The stand-in answers in the place of this machine, so the router says that this is who it was.
-    told = "Answered by this machine, large-model · no other server is to be asked · local failed · $0.0021"
+    told = "Answered by this machine, large-model · nobody else is to be asked · local failed · $0.0021"
     expect(last(page).locator(".served")).to_have_text(told)
 
 
@@ -131,6 +137,13 @@ def test_a_model_is_downloaded_loaded_and_deleted_by_clicks(visit, tmp_path: Pat
             page.get_by_role("dialog").get_by_role("button", name="Delete").click()
             expect(card.get_by_role("button", name="Load")).to_have_count(0)
             assert not list((tmp_path / "models").rglob("*.gguf"))
+
+
+def test_the_status_page_of_a_server_that_has_said_nothing_yet_shows_zeros(visit):
+    with stand_in() as (_, url):
+        page = visit(f"{url}#status")
+        expect(page.locator(".facts").first).to_contain_text("Tokens written0")
+        assert "NaN" not in page.locator("#view-status").inner_text()
 
 
 def test_the_status_page_shows_the_log_and_keeps_it_open(product, visit):

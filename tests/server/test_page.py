@@ -19,7 +19,7 @@ from tests.server.conftest import END, ROOT, FakeProvider
 PLAIN = {"Accept-Encoding": "identity"}
 MOST_PACKED_BYTES = 60_000
 # Fetched when they are first needed: other languages, and what the chat can do without.
-LATER = {"agents.js", "home.js", "models.js", "status.js"}
+LATER = {"agents.js", "home.js", "models.js", "settings.js", "status.js"}
 FIRST_LOAD = (
     {path.name for path in FOLDER.iterdir()}
     - LATER
@@ -108,6 +108,21 @@ def test_every_import_names_a_file():
     for path in FOLDER.glob("*.js"):
         for name in re.findall(r'from "(.+?)"', path.read_text()):
             assert (FOLDER / name).is_file(), f"{path.name} imports {name}"
+
+
+def test_the_page_fetches_all_that_it_needs_at_once():
+    page = (FOLDER / "index.html").read_text()
+    told = set(re.findall(r'<link rel="modulepreload" href="ui/(.+?)">', page))
+    needed, found = set(), {"app.js"}
+    while found:
+        needed |= found
+        texts = [(FOLDER / name).read_text() for name in found]
+        # Only static imports: the others are fetched when they are first needed.
+        found = {
+            name for text in texts for name in re.findall(r'^import .+ from "\./(.+?)";', text, re.MULTILINE)
+        } - needed
+    assert told == needed - {"app.js"}
+    assert needed & LATER == set()
 
 
 def test_urls_are_relative_so_that_the_page_works_under_any_path():
