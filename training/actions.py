@@ -22,6 +22,14 @@ _WHITES = (
     ("soft white", "warm"),
     ("candle light", "candle"),
 )
+_FRACTIONS = (
+    ("a third", 33.0),
+    ("one third", 33.0),
+    ("two thirds", 67.0),
+    ("a quarter", 25.0),
+    ("three quarters", 75.0),
+    ("a fifth", 20.0),
+)
 _WHITE_WORDS = (("warmer", "warm"), ("warm", "warm"), ("cooler", "cool"), ("cold", "cool"))
 _MEDIA = load("requests")["media"]
 COVERS = ("blind", "curtain", "shutter", "shade", "garage", "gate", "window_cover")
@@ -52,7 +60,7 @@ def _intent(data: dict[str, Any]) -> Intent:
     return Intent(**data)
 
 
-_FILES = ("actions", "devices", "casual")
+_FILES = ("actions", "devices", "casual", "everyday")
 INTENTS = tuple(_intent(data) for file in _FILES for data in load(file)["intent"])
 # Requests with no target of their own: they mean the speaker's room, or the home.
 BARE = tuple(_intent(data) for file in _FILES for data in load(file)["bare"])
@@ -61,12 +69,8 @@ BARE = tuple(_intent(data) for file in _FILES for data in load(file)["bare"])
 def draw_value(kind: str | None, split: str, rng: random.Random) -> tuple[str, float | str | None]:
     """A value as said, and as meant."""
     match kind:
-        case "percent":
-            number = rng.choice((*range(5, 101, 5), rng.randint(1, 100)))
-            return f"{number}{rng.choice((' percent', '%', ' percent', ''))}", float(number)
-        case "degrees":
-            number = rng.choice((rng.randint(15, 27), rng.randint(15, 26) + 0.5))
-            return f"{number:g}{rng.choice((' degrees', '', ' degrees celsius', '°'))}", float(number)
+        case "percent" | "fraction" | "degrees":
+            return _draw_number(kind, rng)
         case "percent_step" | "degrees_step":
             return _draw_step(kind, rng)
         case "media":
@@ -88,6 +92,20 @@ def draw_value(kind: str | None, split: str, rng: random.Random) -> tuple[str, f
             return item, item
         case _:
             return "", kind
+
+
+def _draw_number(kind: str, rng: random.Random) -> tuple[str, float]:
+    """A share of the whole, or degrees, of either scale: as said, and as meant."""
+    if kind == "fraction":
+        return rng.choice(_FRACTIONS)
+    if kind == "percent":
+        number: float = rng.choice((*range(5, 101, 5), rng.randint(1, 100)))
+        return f"{number}{rng.choice((' percent', '%', ' percent', ''))}", float(number)
+    whole = rng.randint(15, 27) if rng.random() < 0.7 else rng.randint(58, 84)
+    if rng.random() < 0.12:
+        return f"{whole} and a half{rng.choice((' degrees', ''))}", whole + 0.5
+    number = whole + rng.choice((0, 0, 0.5))
+    return f"{number:g}{rng.choice((' degrees', '', ' degrees celsius', '°'))}", float(number)
 
 
 def _draw_white(kind: str, rng: random.Random) -> tuple[str, float | str]:

@@ -8,11 +8,13 @@ from picoqwen_core.home.decision import Act, Action, Decision, Query, Target
 from picoqwen_core.home.history import History
 from picoqwen_core.home.words import tokenize
 from picoqwen_core.messages import HomeContext, HomeEntity
-from training.actions import Drawn, draw_action
+from training.actions import Drawn, draw_action, draw_bare
 from training.elsewhere import draw_elsewhere
 from training.grammar import draw_pattern, expand
 from training.phrases import load
+from training.pools import KINDS
 from training.questions import draw_question
+from training.rooms import draw_roomed
 from training.targets import by_name, group_target, kind_entities, refer
 
 MAX_PREVIOUS = 6
@@ -41,16 +43,20 @@ def draw_several(home: HomeContext, split: str, rng: random.Random) -> Drawn | N
     parts: list[Drawn] = []
     actions: tuple[Action, ...] = ()
     while len(parts) < rng.choice((2, 2, 2, 3)):
-        part = draw_action(home, split, rng)
+        part = rng.choice((draw_action, draw_action, draw_action, draw_bare, draw_roomed))(home, split, rng)
         if part is None or not isinstance(part.decision, Act):
             return None
-        if part.decision.actions[0].verb in ("list_add", "list_complete"):
+        if part.decision.actions[0].verb in ("list_add", "list_complete", "list_remove", "play_media"):
             return None
         parts.append(part)
         actions += part.decision.actions
     joiner = rng.choice((" and ", " and ", " then ", " and then ", ", ", " and also ", " as well as "))
+    words = joiner.join(p.text for p in parts)
+    if len(parts) == 3 and rng.random() < 0.6:
+        last = rng.choice((" and ", ", and ", " and then "))
+        words = f"{parts[0].text}{rng.choice((', ', ' '))}{parts[1].text}{last}{parts[2].text}"
     actions = tuple(a for p in parts for a in p.decision.actions)  # type: ignore[union-attr]
-    return Drawn(joiner.join(p.text for p in parts), Act(actions), "+".join(p.template for p in parts))
+    return Drawn(words, Act(actions), "+".join(p.template for p in parts))
 
 
 def _shared_verb(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
@@ -73,7 +79,9 @@ def _shared_verb(home: HomeContext, split: str, rng: random.Random) -> Drawn | N
 
 def draw_follow_up(home: HomeContext, split: str, rng: random.Random) -> Turn | None:
     """A second turn that cannot be understood without the first."""
-    return rng.choice((_pronoun, _pronoun, _another, _choice, _choice))(home, split, rng)
+    return rng.choice((_pronoun, _pronoun, _another, _corrected, _the_other, _choice, _choice))(
+        home, split, rng
+    )
 
 
 def _first_turn(
@@ -156,6 +164,56 @@ def _another(home: HomeContext, split: str, rng: random.Random) -> Turn | None:
     template = draw_pattern(_PHRASES["another"], split, rng)
     said_text = template.replace("{t}", words)
     return Turn(said_text, Act((replace(action, target=target),)), template, History(text, entities))
+
+
+def _corrected(home: HomeContext, split: str, rng: random.Random) -> Turn | None:
+    """ "No, I meant the floor lamp": the same thing, for what was meant."""
+    first = _first_turn(home, split, rng)
+    if first is None:
+        return None
+    text, decision, entities = first
+    if not isinstance(decision, Act):
+        return None
+    action = decision.actions[0]
+    domain = next(e.domain for e in home.entities if e.id == entities[0])
+    others = [e for e in home.entities if e.domain == domain and e.id not in entities]
+    if not others or action.verb in ("list_add", "list_complete", "list_remove") or action.target.everywhere:
+        return None
+    said = by_name(home, rng.choice(others), rng)
+    if said is None or said.target is None:
+        return None
+    pattern = draw_pattern(_PHRASES["corrected"], split, rng)
+    words = pattern.replace("{t}", said.text)
+    if action.verb in ("on", "off") and rng.random() < 0.3:
+        words += f" {action.verb}"
+    return Turn(words, Act((replace(action, target=said.target),)), pattern, History(text, entities))
+
+
+def _the_other(home: HomeContext, split: str, rng: random.Random) -> Turn | None:
+    """ "And the other one": the twin in the room of what was just acted on."""
+    pairs = _pairs(home)
+    if not pairs:
+        return None
+    one, other = rng.sample(rng.choice(pairs), 2)
+    asking = rng.choice(
+        [a for a in _PHRASES["asking"] if any(KINDS[k].domain == one.domain for k in a["kinds"])] or [None]
+    )
+    said = by_name(home, one, rng)
+    if asking is None or said is None or said.target is None:
+        return None
+    first = expand(rng.choice(asking["templates"]), rng).replace("{t}", said.text)
+    pattern = draw_pattern(_PHRASES["the_other"], split, rng)
+    action = Action(asking["verb"], Target((other.id,)))
+    return Turn(pattern, Act((action,)), pattern, History(first, (one.id,)))
+
+
+def _pairs(home: HomeContext) -> list[list[HomeEntity]]:
+    """Devices that are two of their kind in a room."""
+    groups: dict[tuple[str | None, str, str | None], list[HomeEntity]] = {}
+    for e in home.entities:
+        if e.area is not None and e.domain in ("light", "cover", "switch", "fan", "lock"):
+            groups.setdefault((e.area, e.domain, e.device_class), []).append(e)
+    return [group for group in groups.values() if len(group) == 2]
 
 
 def _choice(home: HomeContext, split: str, rng: random.Random) -> Turn | None:

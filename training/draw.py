@@ -27,12 +27,14 @@ from training.others import (
 )
 from training.phrases import load
 from training.questions import draw_question
+from training.rooms import draw_roomed
 from training.timers import draw_broadcast, draw_clean_room, draw_timer
 
 # Category -> how often.
 MIX = {
     "action": 0.32,
     "bare": 0.10,
+    "roomed": 0.10,
     "place": 0.03,
     "several": 0.18,
     "question": 0.15,
@@ -41,18 +43,19 @@ MIX = {
     "impossible": 0.03,
     "list": 0.02,
     "timer": 0.05,
-    "elsewhere": 0.08,
+    "elsewhere": 0.09,
     "except": 0.035,
     "broadcast": 0.015,
-    "clean_room": 0.02,
+    "clean_room": 0.035,
 }
 _PHRASES = load("requests")
+_ALIKE: dict[str, tuple[str, ...]] = load("requests")["alike"]
 _PLAIN = frozenset(("question", "elsewhere", "follow_up"))
 HOME_REUSE = 24
 
 
 # Of the training requests, how many are in other languages than English.
-FOREIGN_SHARE = 0.45
+FOREIGN_SHARE = 0.2
 
 
 def mixed_draws(seed: int, split: str) -> Iterator[tuple[str, HomeContext, Turn]]:
@@ -101,6 +104,7 @@ def _turn(category: str, home: HomeContext, split: str, rng: random.Random) -> T
     drawers: dict[str, Callable[[HomeContext, str, random.Random], Drawn | None]] = {
         "action": draw_action,
         "bare": draw_bare,
+        "roomed": draw_roomed,
         "place": draw_whole_place,
         "several": draw_several,
         "question": draw_question,
@@ -126,9 +130,30 @@ def _noise(text: str, category: str, rng: random.Random) -> str:
         text = f"{rng.choice(_PHRASES['before'])} {text}"
     if category not in _PLAIN and rng.random() < 0.15:
         text = f"{text} {rng.choice(_PHRASES['after'])}"
+    if category not in _PLAIN and rng.random() < 0.06:
+        text = _with_purpose(text, rng)
     if rng.random() < 0.12:
         text = text.replace(" the ", " ", 1)
-    return text
+    return _misheard(text, rng)
+
+
+def _with_purpose(text: str, rng: random.Random) -> str:
+    """What people add that changes nothing: why, for whom, and that this is all."""
+    if rng.random() < 0.5:
+        return f"{rng.choice(_PHRASES['why_before'])} {text}"
+    return f"{text} {rng.choice(_PHRASES['why_after'])}"
+
+
+def _misheard(text: str, rng: random.Random) -> str:
+    """Words that sound alike, as speech recognition confuses them."""
+    if rng.random() >= 0.06:
+        return text
+    words = text.split(" ")
+    alike = [index for index, word in enumerate(words) if word.casefold() in _ALIKE]
+    if alike:
+        index = rng.choice(alike)
+        words[index] = rng.choice(_ALIKE[words[index].casefold()])
+    return " ".join(words)
 
 
 def label(home: HomeContext, turn: Turn) -> tuple[Linked, str] | None:

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 
 from picoqwen_core.home.decision import Act, Action, Clarify, Decision, Query
-from picoqwen_core.home.dsl import UndecodableError, decode, encode
+from picoqwen_core.home.dsl import UndecodableError, decode, encode, what_plays
 from picoqwen_core.home.gloss import LANGUAGES
 from picoqwen_core.home.linked import Linked
 from picoqwen_core.home.linker import link
 from picoqwen_core.home.placeless import PLACELESS
 from picoqwen_core.home.render import render_prompt
-from picoqwen_core.home.targets import resolve
+from picoqwen_core.home.targets import resolve, settled
 from picoqwen_core.loaders.gguf import open_gguf
 from picoqwen_core.messages import HomeContext
 from picoqwen_core.model.qwen3 import Qwen3
@@ -80,6 +80,7 @@ def effect(decision: Decision, home: HomeContext) -> Any:
     """What a decision comes to in a home, for comparison."""
     match decision:
         case Act(actions=actions):
+            actions = tuple(what_plays(replace(a, target=settled(home, a.target)), home) for a in actions)
             if home.area is None and any(a.target.here and not resolve(home, a.target) for a in actions):
                 return Clarify(())
             return [

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention, silu
+from torch.nn.functional import silu
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,22 @@ class Block(nn.Module):
         k = self.attn_k_norm(self.attn_k(h).view(batch, length, c.n_kv_heads, c.head_dim))
         v = self.attn_v(h).view(batch, length, c.n_kv_heads, c.head_dim)
         q, k = rotate(q, cos, sin), rotate(k, cos, sin)
-        y = scaled_dot_product_attention(
-            q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), is_causal=True, enable_gqa=True
-        )
+        y = attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
         return self.attn_output(y.transpose(1, 2).reshape(batch, length, -1))
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Causal grouped-query attention; q is (batch, heads, length, head_dim), k and v have fewer heads.
+
+    Written out, because for a few dozen tokens it is twice as fast on a CPU as PyTorch's fused kernel.
+    """
+    batch, heads, length, size = q.shape
+    share = heads // k.shape[1]
+    grouped = q.reshape(batch, k.shape[1], share * length, size)
+    scores = (grouped @ k.transpose(-1, -2)).float() * size**-0.5
+    past = torch.ones(length, length, dtype=torch.bool).tril().repeat(share, 1)
+    weights = scores.masked_fill(~past, float("-inf")).softmax(-1).to(v.dtype)
+    return (weights @ v).reshape(batch, heads, length, size)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

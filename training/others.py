@@ -11,6 +11,7 @@ from training.grammar import draw_pattern
 from training.phrases import load
 from training.pools import UNKNOWN_AREAS, UNKNOWN_DEVICES, nonsense_word
 from training.targets import (
+    HOMES,
     NOUNS,
     Said,
     by_everywhere,
@@ -34,7 +35,7 @@ def draw_whole_place(home: HomeContext, split: str, rng: random.Random) -> Drawn
     if home.area:
         options.append((rng.choice(("in here", "in this room", "here")), Target(area=home.area)))
     options.append(
-        (rng.choice(("in the house", "everywhere", "at home", "in the whole house")), Target(everywhere=True))
+        (rng.choice((f"in the {rng.choice(HOMES)}", "everywhere", "at home", "")), Target(everywhere=True))
     )
     if home.floors:
         floor = rng.choice(home.floors)
@@ -42,7 +43,7 @@ def draw_whole_place(home: HomeContext, split: str, rng: random.Random) -> Drawn
         options.append((said, Target(floor=floor.id)))
     place, target = rng.choice(options)
     verb: Verb = "on" if word == "on" else "off"
-    text = template.replace("{w}", word).replace("{p}", place)
+    text = " ".join(template.replace("{w}", word).replace("{p}", place).split())
     return Drawn(text, Act((Action(verb, target),)), template)
 
 

@@ -7,7 +7,7 @@ from picoqwen_core.messages import HomeContext
 from training.actions import Drawn
 from training.grammar import draw_pattern
 from training.phrases import load
-from training.targets import NOUNS, group_target, kind_entities, refer
+from training.targets import HOMES, NOUNS, group_target, kind_entities, refer
 
 _PHRASES = load("questions")
 _REQUESTS = load("requests")
@@ -24,7 +24,9 @@ def draw_question(home: HomeContext, split: str, rng: random.Random) -> Drawn | 
         return _value_question(home, split, rng)
     if draw < 0.74:
         return _place_question(home, split, rng)
-    if draw < 0.89:
+    if draw < 0.775:
+        return _motion_question(home, split, rng)
+    if draw < 0.9:
         return _group_question(home, split, rng)
     if draw < 0.96:
         return _schedule_question(home, split, rng)
@@ -109,6 +111,17 @@ def _place_question(home: HomeContext, split: str, rng: random.Random) -> Drawn 
     return Drawn(" ".join(text.split()), Query("value", target, chosen["asked"]), template)
 
 
+def _motion_question(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
+    """Whether anybody is somewhere, as a motion sensor tells it."""
+    areas = [a for a in home.areas if kind_entities(home, "motion", a.id)]
+    if not areas:
+        return None
+    area = rng.choice(areas)
+    template = draw_pattern(_PHRASES["motion"], split, rng)
+    text = template.replace("{p}", f"in the {area.name}").replace("{r}", area.name)
+    return Drawn(text, Query("is", _target("motion", area=area.id), "on"), template)
+
+
 def _group_question(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
     chosen = rng.choice(_GROUP_STATES)
     kinds, states = chosen["kinds"], chosen["words"]
@@ -138,10 +151,12 @@ def _question_place(home: HomeContext, kind: str, rng: random.Random) -> tuple[s
         return said, _target(kind, floor=floor.id)
     if draw < 0.65 and home.area:
         return rng.choice(("in here", "in this room", "here")), _target(kind, area=home.area)
-    return rng.choice(("", "", "in the house", "at home", "right now")), _target(kind, everywhere=True)
+    return rng.choice(("", "", f"in the {rng.choice(HOMES)}", "at home", "right now")), _target(
+        kind, everywhere=True
+    )
 
 
 def _target(kind: str, **place: str | bool) -> Target:
-    if kind in ("door", "window"):
+    if kind in ("door", "window", "motion"):
         return Target(domain="binary_sensor", device_class=kind, **place)  # type: ignore[arg-type]
     return group_target(kind, **place)

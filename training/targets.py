@@ -17,6 +17,8 @@ from training.pools import KINDS
 
 # What people call devices of a kind: (singular, plural), for groups and for "the fan in the bedroom".
 NOUNS = {name: kind.nouns for name, kind in KINDS.items() if kind.nouns}
+# What people call the place they live in.
+HOMES = ("house", "house", "flat", "apartment", "home", "whole house", "entire house", "place", "building")
 # Kinds that people tell apart by their device class.
 _BY_CLASS = (
     "blind",
@@ -200,15 +202,22 @@ def by_everywhere(home: HomeContext, kind: str, rng: random.Random) -> Said | No
         f"all {many}",
         f"every {one}",
         f"every single {one}",
-        f"all the {many} in the house",
+        f"all the {many} in the {rng.choice(HOMES)}",
         f"all of the {many}",
-        f"every {one} in the house",
+        f"every {one} in the {rng.choice(HOMES)}",
+        f"the {many} of the {rng.choice(HOMES)}",
         f"the {many} everywhere",
         f"the {many} in the whole house",
     )
     said = rng.choice(forms)
-    if home.area is not None and "house" not in said and "every" not in said and kind != "light":
-        said += rng.choice((" in the house", " everywhere", " at home"))
+    if (
+        home.area is not None
+        and " in the " not in said
+        and " of the " not in said
+        and "every" not in said
+        and kind != "light"
+    ):
+        said += rng.choice((f" in the {rng.choice(HOMES)}", " everywhere", " at home"))
     return Said(said, group_target(kind, everywhere=True))
 
 

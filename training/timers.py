@@ -90,7 +90,7 @@ def _delayed(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
 def draw_broadcast(_home: HomeContext, split: str, rng: random.Random) -> Drawn:
     """Something to be said on all speakers."""
     pattern = draw_pattern(_PHRASES["broadcast"], split, rng)
-    message = rng.choice(_PHRASES["messages"][split])
+    message = rng.choice(_PHRASES["messages"][split]).replace("{d}", draw_duration(rng)[0])
     action = Action("broadcast", Target(everywhere=True), message)
     return Drawn(pattern.replace("{m}", message), Act((action,)), pattern)
 

@@ -40,6 +40,7 @@ from picoqwen_core.home.render import (
     render_pieces,
 )
 from picoqwen_core.home.targets import settled
+from picoqwen_core.messages import HomeContext
 
 VERBS: tuple[str, ...] = get_args(Verb)
 QUERY_KINDS: tuple[str, ...] = get_args(QueryKind)
@@ -48,6 +49,8 @@ REASONS: tuple[str, ...] = get_args(Reason)
 VALUE_WORDS = ("max", "min", "half")
 # Verbs whose value is the user's own words, as against a word of a closed set such as a colour.
 COPIED_VALUES = ("list_add", "list_complete", "list_remove", "play_media", "broadcast")
+# Verbs that are about what is heard.
+_OF_WHAT_PLAYS = ("pause", "next", "previous", "volume", "louder", "quieter", "mute")
 # What a timer is called follows this token; what is excluded from a group follows the other.
 _CALLED, _EXCEPT = "<called>", "<except>"
 _WHICH, _ESCALATE = "<which?>", "<escalate>"
@@ -181,8 +184,17 @@ def decode(output: str, linked: Linked) -> Decision:
         return Cannot(cast("Reason", head[7:]))
     if head.startswith("q:") and head[2:] in QUERY_KINDS:
         return Query(cast("QueryKind", head[2:]), reader.target(), reader.words())
-    actions = tuple(_Reader(tokens, linked).actions())
+    actions = tuple(what_plays(action, linked.home) for action in _Reader(tokens, linked).actions())
     return Act(actions) if all(resolvable(action.target, linked) for action in actions) else Clarify(())
+
+
+def what_plays(action: Action, home: HomeContext) -> Action:
+    """ "Pause the music" with no room said and none known means the one player that plays."""
+    if action.verb not in _OF_WHAT_PLAYS or not action.target.here:
+        return action
+    players = (entity for entity in home.entities if entity.domain == "media_player")
+    playing = [entity.id for entity in players if entity.state == "playing"]
+    return replace(action, target=Target(tuple(playing))) if len(playing) == 1 else action
 
 
 def resolvable(target: Target, linked: Linked) -> bool:

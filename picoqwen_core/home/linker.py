@@ -25,6 +25,7 @@ MAX_NUMBERS = 8
 # How many entities of the places in question are listed beside those that were named.
 MAX_FILL = 4
 MAX_PREVIOUS_WORDS = 24
+_OTHER = frozenset(("other", "others", "twin", "rest"))
 # "Them" is a handful of devices; after "all lights off" nobody means each of forty.
 MAX_PREVIOUS_ENTITIES = 6
 
@@ -205,7 +206,9 @@ def _candidates(
     known = {entity.id: entity for entity in home.entities}
     ordered = [i for i in dict.fromkeys((*full, *part, *previous)) if i in known][:MAX_CANDIDATES]
     room = min(MAX_FILL, MAX_CANDIDATES - len(ordered))
-    fill = [e.id for e in _fill(home, turns[-1], places) if e.id not in ordered]
+    beside = _beside(home, turns[-1], previous)
+    fill = [e.id for e in (*beside, *_fill(home, turns[-1], places)) if e.id not in ordered]
+    fill = list(dict.fromkeys(fill))
     chosen = [*ordered, *fill[:room]]
     return tuple(
         Candidate(
@@ -218,6 +221,14 @@ def _candidates(
         )
         for entity_id in chosen
     )
+
+
+def _beside(home: HomeContext, turn: Sequence[_Span], previous: Sequence[str]) -> list[HomeEntity]:
+    """ "And the other one": what stands in the room of the devices before, and is of their kind."""
+    if not any(token.text in _OTHER for span in turn for token in span.tokens):
+        return []
+    near = {(e.area, e.domain) for e in home.entities if e.id in previous and e.area is not None}
+    return [e for e in home.entities if (e.area, e.domain) in near]
 
 
 def _ids_of(turns: Sequence[Sequence[_Span]], kind: LinkKind) -> dict[str, None]:

@@ -23,6 +23,17 @@ _TENS = {
     for i, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
 }
 _SECONDS = {"second": 1.0, "sec": 1.0, "minute": 60.0, "min": 60.0, "hour": 3600.0, "hr": 3600.0}
+# Parts of a whole, in percent: "dim it to a third".
+_PARTS = {
+    ("a", "third"): 33.0,
+    ("one", "third"): 33.0,
+    ("two", "thirds"): 67.0,
+    ("a", "quarter"): 25.0,
+    ("one", "quarter"): 25.0,
+    ("three", "quarters"): 75.0,
+    ("a", "fifth"): 20.0,
+}
+_AFTER_NO_PART = frozenset(("of", "past", "to", "floor", "hour", "time", "minute", "one"))
 # "one" is more often a pronoun ("the left one"): it counts only before these words.
 _AFTER_ONE = {"percent", "%", "degree", "point", "hundred", *_SECONDS}
 
@@ -102,8 +113,9 @@ def _join_numbers(words: list[Token]) -> list[Token]:
 
 def _spoken_number(words: list[Token], start: int) -> tuple[float, int]:
     """The number that begins at `start` and how many words it takes; a length of 0 is no number."""
-    first = words[start].text
-    following = words[start + 1].text if start + 1 < len(words) else ""
+    first, following = words[start].text, _text(words, start + 1)
+    if (first, following) in _PARTS and stem(_text(words, start + 2)) not in _AFTER_NO_PART:
+        return _PARTS[first, following], 2
     value, length = 0.0, 0
     if first in _TENS:
         value, length = _TENS[first], 1
@@ -121,11 +133,13 @@ def _spoken_number(words: list[Token], start: int) -> tuple[float, int]:
 
 
 def _number_tail(words: list[Token], start: int, value: float, length: int) -> tuple[float, int]:
-    """Extend a number by "hundred", "thousand" and "point five"."""
+    """Extend a number by "hundred", "thousand", "point five" and "and a half"."""
     tail = [word.text for word in words[start + length : start + length + 2]]
     if tail[:1] in (["hundred"], ["thousand"]):
         value, length = value * (100.0 if tail[0] == "hundred" else 1000.0), length + 1
         tail = [word.text for word in words[start + length : start + length + 2]]
+    if [*tail, _text(words, start + length + 2)] == ["and", "a", "half"]:
+        return value + 0.5, length + 3
     if len(tail) == 2 and tail[0] == "point":
         digit = words[start + length + 1].value
         decimal = _UNITS.get(tail[1], digit if digit is not None else -1.0)
