@@ -80,7 +80,7 @@ def _spans(table: PhraseTable, tokens: Sequence[Token]) -> list[_Span]:
         else:
             spans.append(_plain(tokens[index]))
             index += 1
-    return _partial_matches(table, spans)
+    return _partial_matches(table, _longer_names(table, spans))
 
 
 def _plain(token: Token) -> _Span:
@@ -92,6 +92,40 @@ def _plain(token: Token) -> _Span:
 
 def _is_generic(tokens: Iterable[Token]) -> bool:
     return all(token.stem in KIND_WORDS or token.text in IGNORED for token in tokens)
+
+
+def _longer_names(table: PhraseTable, spans: Sequence[_Span]) -> list[_Span]:
+    """ "Aquarium shutter" hints at "Study Aquarium Shutter", though another device is called "Shutter"."""
+    result: list[_Span] = []
+    for index, span in enumerate(spans):
+        before = spans[index - 1] if index else None
+        if before is not None and span.kind is LinkKind.FULL and _tells(table, spans, index - 1):
+            owners = _owners(table, (*before.tokens, *span.tokens))
+            if owners and not owners & set(span.ids):
+                tokens = (*before.tokens, *span.tokens)
+                known = tuple(
+                    entity_id for entity_id in table.name_words[before.tokens[0].stem] if entity_id in owners
+                )
+                result[-1] = _Span(LinkKind.PART, tokens, known)
+                continue
+        result.append(span)
+    return result
+
+
+def _tells(table: PhraseTable, spans: Sequence[_Span], index: int) -> bool:
+    """Whether a span is a plain word that occurs in names, and no verb."""
+    span = spans[index]
+    if span.kind is not None or _is_verb(spans, index) or _is_degree(spans, index):
+        return False
+    return span.text not in IGNORED and span.tokens[0].stem in table.name_words
+
+
+def _owners(table: PhraseTable, tokens: Sequence[Token]) -> set[str]:
+    """The entities whose names have all of these words."""
+    stems = [token.stem for token in tokens if token.text not in IGNORED]
+    if any(stem not in table.name_words for stem in stems):
+        return set()
+    return set.intersection(*(set(table.name_words[stem]) for stem in stems))
 
 
 def _partial_matches(table: PhraseTable, spans: list[_Span]) -> list[_Span]:
@@ -228,7 +262,9 @@ def _beside(home: HomeContext, turn: Sequence[_Span], previous: Sequence[str]) -
     if not any(token.text in _OTHER for span in turn for token in span.tokens):
         return []
     near = {(e.area, e.domain) for e in home.entities if e.id in previous and e.area is not None}
-    return [e for e in home.entities if (e.area, e.domain) in near]
+    beside = [e for e in home.entities if (e.area, e.domain) in near]
+    classes = {e.device_class for e in beside if e.id in previous}
+    return sorted(beside, key=lambda e: e.device_class not in classes)
 
 
 def _ids_of(turns: Sequence[Sequence[_Span]], kind: LinkKind) -> dict[str, None]:
