@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING
 
 from homeassistant.components.intent import TimerEventType, TimerInfo, async_register_timer_handler
+from homeassistant.components.intent.const import TIMER_DATA
+from homeassistant.components.intent.timers import TimerManager
 from homeassistant.components.sensor import SensorEntity
 from homeassistant.core import callback
 from homeassistant.helpers import device_registry as dr
@@ -37,6 +39,12 @@ class DemoTimers(SensorEntity):
         )
         assert device is not None
         self.async_on_remove(async_register_timer_handler(self.hass, device.id, self._heard))
+
+    async def async_will_remove_from_hass(self) -> None:
+        """A house that is put back has no timers running: Home Assistant keeps them apart from the satellite."""
+        manager: TimerManager = self.hass.data[TIMER_DATA]
+        for timer_id in [timer_id for timer_id in self._timers if timer_id in manager.timers]:
+            manager.cancel_timer(timer_id)
 
     @callback
     def _heard(self, event: TimerEventType, timer: TimerInfo) -> None:
