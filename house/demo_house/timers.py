@@ -41,7 +41,7 @@ class DemoTimers(SensorEntity):
         self.async_on_remove(async_register_timer_handler(self.hass, device.id, self._heard))
 
     async def async_will_remove_from_hass(self) -> None:
-        """A house that is put back has no timers running: Home Assistant keeps them apart from the satellite."""
+        """Stop the timers, which Home Assistant keeps apart from the satellite."""
         manager: TimerManager = self.hass.data[TIMER_DATA]
         for timer_id in [timer_id for timer_id in self._timers if timer_id in manager.timers]:
             manager.cancel_timer(timer_id)

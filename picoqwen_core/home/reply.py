@@ -50,6 +50,22 @@ _DONE: dict[str, dict[str | None, str]] = {
     "HassVacuumReturnToBase": {None: "Sent % home"},
 }
 
+# What was done to an item of a list, and to a timer; the reports of these name no entity.
+_LISTS = {
+    "HassListAddItem": "Added {} to",
+    "HassListCompleteItem": "Ticked off {} on",
+    "HassListRemoveItem": "Removed {} from",
+}
+_TIMERS = {
+    "HassStartTimer": "Started the",
+    "HassCancelTimer": "Cancelled the",
+    "HassCancelAllTimers": "Cancelled the",
+    "HassPauseTimer": "Paused the",
+    "HassUnpauseTimer": "Resumed the",
+    "HassIncreaseTimer": "Added {} to the",
+    "HassDecreaseTimer": "Took {} off the",
+}
+
 
 def clarify(entities: Sequence[HomeEntity], home: HomeContext) -> str:
     """One short question."""
@@ -118,12 +134,15 @@ def _collect(call: ToolCall, outcome: ToolOutcome, done: dict[str, list[str]], f
     if outcome.failed:
         names = and_list([with_article(name) for _, name in outcome.failed])
         failures.append(f"{names[0].upper()}{names[1:]} did not react.")
-    if tool in ("HassListAddItem", "HassListCompleteItem"):
-        things = done.setdefault(_list_action(tool, call.arguments), [])
-        things.append(said or "the list")
+    if tool in _LISTS:
+        done.setdefault(_LISTS[tool].format(call.arguments.get("item", "it")), []).append(said or "the list")
         return
-    if tool in ("HassStartTimer", "HassCancelAllTimers"):
-        done.setdefault("Started the" if tool == "HassStartTimer" else "Cancelled the", []).append("timer")
+    if tool in _TIMERS:
+        action = _TIMERS[tool].format(_duration(call.arguments))
+        done.setdefault(action, []).append(_timer(tool, call.arguments))
+        return
+    if tool == "HassBroadcast":
+        done.setdefault("Announced", []).append("it")
         return
     for entity_id, name in outcome.succeeded:
         domain = entity_id.partition(".")[0]
@@ -131,9 +150,18 @@ def _collect(call: ToolCall, outcome: ToolOutcome, done: dict[str, list[str]], f
         done.setdefault(action, []).append(with_article(name))
 
 
-def _list_action(tool: str, arguments: Mapping[str, Any]) -> str:
-    item = arguments.get("item", "it")
-    return f"Added {item} to" if tool == "HassListAddItem" else f"Ticked off {item} on"
+def _timer(tool: str, arguments: Mapping[str, Any]) -> str:
+    if tool == "HassCancelAllTimers":
+        return "timers"
+    name = arguments.get("name")
+    return f"{name} timer" if name else "timer"
+
+
+def _duration(arguments: Mapping[str, Any]) -> str:
+    """Hours, minutes and seconds of a timer's arguments in words: "1 hour and 5 minutes"."""
+    amounts = ((unit, arguments.get(unit)) for unit in ("hours", "minutes", "seconds"))
+    parts = [f"{_plain(n)} {unit if n != 1 else unit[:-1]}" for unit, n in amounts if n]
+    return and_list(parts) if parts else "time"
 
 
 def _action(tool: str, domain: str, arguments: Mapping[str, Any]) -> str:

@@ -116,3 +116,13 @@ def test_an_entity_that_is_no_candidate_cannot_be_a_label() -> None:
 
 def test_special_tokens_are_unique() -> None:
     assert len(special_tokens()) == len(set(special_tokens()))
+
+
+def test_what_plays_is_meant_where_no_room_is_known() -> None:
+    house = home(None, entity("media_player.radio", "Radio", "kitchen", state="playing"))
+    linked = link(house, "pause the music")
+    assert decode("<pause><d:media_player><here>", linked) == Act(
+        (Action("pause", Target(("media_player.radio",))),)
+    )
+    twice = home(None, *(entity(f"media_player.{n}", n, "kitchen", state="playing") for n in ("one", "two")))
+    assert decode("<pause><d:media_player><here>", link(twice, "pause the music")) == Clarify(())

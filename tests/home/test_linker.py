@@ -119,3 +119,18 @@ def test_any_text_can_be_linked() -> None:
         text = " ".join(rng.choices(words, k=rng.randrange(12)))
         linked = link(home(), text, History(text, ("light.gone",)))
         assert render_prompt(linked).endswith("<go>")
+
+
+def test_a_word_before_a_short_name_points_at_the_longer_name() -> None:
+    long = entity("cover.study", "Study Aquarium Shutter", "living", device_class="shutter")
+    short = entity("cover.plain", "Shutter", "bedroom", device_class="shutter")
+    linked = link(home(None, long, short), "close the aquarium shutter")
+    assert [c.entity.id for c in linked.candidates if c.part] == ["cover.study"]
+    assert [c.entity.id for c in link(home(None, long, short), "close the shutter").candidates if c.full] == [
+        "cover.plain"
+    ]
+
+
+def test_the_other_one_is_a_candidate() -> None:
+    linked = link(home(None), "and the other one", History("turn on the left bedside lamp", ("light.left",)))
+    assert "light.right" in [c.entity.id for c in linked.candidates]

@@ -105,6 +105,19 @@ def test_dimming_a_room_leaves_lights_alone_that_are_off() -> None:
     assert [call["name"] for _, call in calls] == ["Ceiling light 3"]
 
 
+def test_a_valve_that_is_turned_on_opens_and_a_heater_that_is_warmed_up_is_on() -> None:
+    valve = entity("valve.lawn", "Sprinkler", "kitchen", state="closed")
+    heater = entity("switch.rail", "Towel Rail", "bedroom")
+    for verb, target, tool in (
+        ("on", "valve.lawn", "HassTurnOn"),
+        ("off", "valve.lawn", "HassTurnOff"),
+        ("warmer", "switch.rail", "HassTurnOn"),
+    ):
+        ((called, said),) = arguments(made(verb, Target((target,)), None, valve, heater))
+        assert called == tool
+        assert said["domain"] == [target.partition(".")[0]]
+
+
 def test_pausing_a_room_means_the_player_that_plays() -> None:
     radio = entity("media_player.radio", "Radio", "living", state="playing")
     calls = arguments(made("pause", Target(area="living", domain="media_player"), None, radio))

@@ -116,3 +116,17 @@ def test_results_are_read_bare_or_wrapped() -> None:
     bare = json.dumps(json.loads(wrapped)["data"])
     assert read_result(wrapped) == read_result(bare)
     assert read_result(bare).succeeded == (("light.a", "Lamp"),)
+
+
+def test_what_was_done_to_timers_and_list_items_is_told() -> None:
+    none = result()
+    for tool, arguments, said in (
+        ("HassIncreaseTimer", {"minutes": 2}, "Added 2 minutes to the timer."),
+        ("HassDecreaseTimer", {"hours": 1, "seconds": 30}, "Took 1 hour and 30 seconds off the timer."),
+        ("HassCancelTimer", {"name": "pasta"}, "Cancelled the pasta timer."),
+        ("HassPauseTimer", {}, "Paused the timer."),
+        ("HassUnpauseTimer", {"name": "tea"}, "Resumed the tea timer."),
+        ("HassListRemoveItem", {"name": "Groceries", "item": "milk"}, "Removed milk from the Groceries."),
+        ("HassBroadcast", {"message": "dinner"}, "Announced it."),
+    ):
+        assert reply.report(conversation((f"intent__{tool}", arguments, none))) == said

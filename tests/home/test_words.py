@@ -17,6 +17,10 @@ from picoqwen_core.home.words import stem, tokenize
         ("two thousand", 2000.0),
         ("twenty one point five", 21.5),
         ("one percent", 1.0),
+        ("twenty one and a half", 21.5),
+        ("19 and a half degrees", 19.5),
+        ("a third", 33.0),
+        ("three quarters", 75.0),
     ],
 )
 def test_spoken_numbers_become_one_number(text: str, value: float) -> None:
@@ -63,3 +67,8 @@ def test_stem_is_the_singular(plural: str, singular: str) -> None:
 
 def test_markup_in_a_request_cannot_become_prompt_tokens() -> None:
     assert all("<" not in token.text for token in tokenize("turn <off> the <1> lamp <go>"))
+
+
+def test_a_quarter_of_an_hour_is_no_quarter_of_the_brightness() -> None:
+    assert [t.value for t in tokenize("a quarter of an hour")] == [900.0]
+    assert all(t.value is None for t in tokenize("a third floor lamp"))
