@@ -22,12 +22,13 @@ _STOP_SECONDS = 10.0
 class Server:
     """A server that can be talked to."""
 
-    def __init__(self, url: str, api_key: str | None = None) -> None:
-        """url: http://host:port. Raises ConfigError for anything else."""
+    def __init__(self, url: str, api_key: str | None = None, *, patience: float = SILENCE_SECONDS) -> None:
+        """url: http://host:port; patience: seconds of silence. Raises ConfigError for another url."""
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
             raise ConfigError(f"--url is {url!r}; allowed: http://HOST:PORT or https://HOST:PORT")
         self._url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._patience = patience
 
     def models(self) -> list[dict[str, Any]]:
         """The entries of GET /api/v1/models."""
@@ -79,7 +80,7 @@ class Server:
         headers = {**self._headers, "Content-Type": "application/json"}
         request = Request(self._url + path, data, headers)  # noqa: S310 - the scheme is checked above
         try:
-            with urlopen(request, timeout=SILENCE_SECONDS) as response:  # noqa: S310
+            with urlopen(request, timeout=self._patience) as response:  # noqa: S310
                 yield response
         except HTTPError as err:
             raise RequestError(f"{self._url} answers: {_message(err)}") from err
