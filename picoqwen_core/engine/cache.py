@@ -1,6 +1,6 @@
 """What the engine needs of a model and of its caches, so that it can be tested with any."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -51,8 +51,11 @@ class LanguageModel(Protocol):
     def prefill(self, ids: Sequence[int], cache: Any, *, logits: bool) -> Logits | None:
         """Read a piece of a prompt; the logits (vocab,) after it, where they are wanted."""
 
-    def read(self, parts: Sequence[tuple[Sequence[int], Any, int]]) -> Logits:
+    def read(
+        self, parts: Sequence[tuple[Sequence[int], Any, int]], begun: Callable[[], None] = lambda: None
+    ) -> Logits:
         """Read (ids, cache, wanted) of several sequences, each bit for bit as if it were read alone.
 
         Returns the logits of each one's last `wanted` tokens, (sum of wanted, vocab), one after the other.
+        begun: called when all threads compute, so that others may have the interpreter.
         """

@@ -245,6 +245,7 @@ class Engine:
     def _next(self, task: Task) -> int | None:
         while not self._taken_over and task.output.empty():
             self.step()
+            task.hand_over()
         return task.output.get()
 
     def _settle(self, task: Task) -> None:

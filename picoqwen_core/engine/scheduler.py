@@ -60,13 +60,20 @@ class Scheduler:
 
     def step(self) -> bool:
         """One pass for answers and one for a prompt; returns whether there was anything to do."""
-        for task in self.tasks:
+        tasks = self.tasks
+        for task in tasks:
             if task.is_cancelled():
                 task.finish("cancelled")
         self._dismiss()
         self._admit()
         worked = self._answer()
-        return self._read() or worked
+        if any(task.reading for task in self._active):
+            # Which takes long.
+            _hand_over(tasks)
+        worked = self._read() or worked
+        goes_on = any(not task.reading for task in self._active)
+        _hand_over([task for task in tasks if task.reason is not None or not goes_on])
+        return worked
 
     def _admit(self) -> None:
         """Give those who wait a cache, by priority, as long as there is room."""
@@ -120,7 +127,8 @@ class Scheduler:
         parts = [(*task.part(), task) for task in answering]
         try:
             self._make_room()
-            rows = self._model.read([(ids, task.held, wanted) for ids, wanted, task in parts])
+            wished = [(ids, task.held, wanted) for ids, wanted, task in parts]
+            rows = self._model.read(wished, lambda: _hand_over(answering))
         except Exception as err:
             self._fail(answering, err)
         else:
@@ -211,3 +219,8 @@ class Scheduler:
                 self._active.remove(task)
                 del self._shared[task], self._exact[task]
                 task.cache = None
+
+
+def _hand_over(tasks: list[Task]) -> None:
+    for task in tasks:
+        task.hand_over()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -39,6 +39,10 @@ class Part(NamedTuple):
 
     ids: NDArray[np.int32]
     cache: KVCache
+
+
+def _nothing() -> None:
+    """Nobody waits for a pass to begin."""
 
 
 class Qwen3:
@@ -127,12 +131,16 @@ class Qwen3:
         )
         return logits
 
-    def read(self, parts: Sequence[tuple[Sequence[int], KVCache, int]]) -> NDArray[np.float32]:
+    def read(
+        self, parts: Sequence[tuple[Sequence[int], KVCache, int]], begun: Callable[[], None] = _nothing
+    ) -> NDArray[np.float32]:
         """forward_exact of (ids, cache, wanted)."""
         exact = [Part(np.asarray(ids, np.int32), cache) for ids, cache, _ in parts]
-        return self.forward_exact(exact, [wanted for _, _, wanted in parts])
+        return self.forward_exact(exact, [wanted for _, _, wanted in parts], begun)
 
-    def forward_exact(self, parts: Sequence[Part], wanted: Sequence[int]) -> NDArray[np.float32]:
+    def forward_exact(
+        self, parts: Sequence[Part], wanted: Sequence[int], begun: Callable[[], None] = _nothing
+    ) -> NDArray[np.float32]:
         """Read tokens of several sequences in one pass, each bit for bit as if it were read alone.
 
         Returns the logits of each part's last `wanted` tokens, float32 (sum of wanted, vocab), part after
@@ -143,7 +151,7 @@ class Qwen3:
         ends = np.cumsum([len(part.ids) for part in parts])
         rows = [np.arange(end - count, end) for end, count in zip(ends, wanted, strict=True)]
         logits = np.empty((sum(wanted), self.config.vocab_size), np.float32)
-        self._pass(parts, np.concatenate(rows), logits, panels=False)
+        self._pass(parts, np.concatenate(rows), logits, panels=False, begun=begun)
         return logits
 
     def prefill(
@@ -193,9 +201,14 @@ class Qwen3:
         return ids
 
     def _pass(
-        self, parts: list[Part], wanted: NDArray[np.int64], logits: NDArray[np.float32], panels: bool
+        self,
+        parts: list[Part],
+        wanted: NDArray[np.int64],
+        logits: NDArray[np.float32],
+        panels: bool,
+        begun: Callable[[], None] = _nothing,
     ) -> None:
-        """One pass on all threads; caches grow by what was read."""
+        """One pass on all threads; caches grow by what was read. begun: called once the others compute."""
         tokens = sum(len(part.ids) for part in parts)
         positions = max(part.cache.positions for part in parts)
         tables = _tables(parts, ATTENTION_TOKENS if panels else 1)
@@ -221,6 +234,7 @@ class Qwen3:
         others = (
             [self._pool.submit(forward, t, *arguments) for t in range(1, self.threads)] if self._pool else []
         )
+        begun()
         forward(0, *arguments)
         for other in others:
             other.result()

@@ -69,7 +69,8 @@ class CountingModel:
         rows = self._pass([(ids, cache, int(logits))])
         return rows[0] if logits else None
 
-    def read(self, parts):
+    def read(self, parts, begun):
+        begun()
         return self._pass(parts)
 
     def _pass(self, parts):

@@ -52,7 +52,8 @@ class RecitingModel:
     def new_cache(self, capacity: int) -> RecitedCache:
         return RecitedCache()
 
-    def read(self, parts):
+    def read(self, parts, begun):
+        begun()
         (part,) = parts
         return self.prefill(part[0], part[1], logits=True)[None]
 

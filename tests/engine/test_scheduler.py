@@ -3,8 +3,9 @@
 import pytest
 
 from picoqwen_core.engine.engine import Engine
-from picoqwen_core.engine.tasks import Priority, Task
+from picoqwen_core.engine.tasks import Generation, Priority, Task
 from picoqwen_core.messages import SamplingParams
+from picoqwen_core.sampling import Sampler
 from tests.engine.counting import CountingModel
 
 GREEDY = SamplingParams(temperature=0)
@@ -204,3 +205,40 @@ def test_no_running_answer_waits_for_more_than_two_pieces_of_the_prompts_of_othe
     assert max(waits) <= 2
     while any(task.reason is None for task in tasks):
         engine.step()
+
+
+class WatchedModel(CountingModel):
+    """Tells how many tokens had been handed over before a pass, and once it computed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.task = None
+        self.seen = []
+
+    def read(self, parts, begun):
+        before = self.task.output.qsize()
+        rows = super().read(parts, begun)
+        self.seen.append((before, self.task.output.qsize()))
+        return rows
+
+
+def test_tokens_are_handed_over_once_the_next_pass_computes_and_the_last_at_once():
+    model = WatchedModel()
+    engine = make(model)
+    model.task = Generation(
+        [0, 5],
+        Sampler(GREEDY),
+        limit=3,
+        stop_ids=frozenset(),
+        constraint=None,
+        guesser=None,
+        priority=Priority.CHAT,
+        exact=False,
+        cancelled=lambda: False,
+    )
+    engine.scheduler.add(model.task)
+    while model.task.reason is None:
+        engine.step()
+
+    assert model.seen == [(0, 1), (1, 2)]
+    assert [model.task.output.get_nowait() for _ in range(4)] == [6, 7, 8, None]
