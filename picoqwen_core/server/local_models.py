@@ -34,8 +34,8 @@ def make_pool(settings: Settings) -> ModelPool:
             nice=settings.nice,
             max_memory=settings.max_memory_mb and settings.max_memory_mb * 1_000_000,
             cache_dir=settings.cache_dir,
-            # Whoever was let in may wait; the connections are the limit.
-            queue_limit=settings.max_connections,
+            # Most who were let in may wait; the other connections are for those who ask how the server is.
+            queue_limit=max(1, settings.max_connections * 4 // 5),
             sharing=Sharing(
                 sequences=settings.parallel_requests,
                 cache_memory_mb=settings.cache_memory_mb,

@@ -1,6 +1,7 @@
 """The server as a process: starting, what it weighs, stopping in order, and what it refuses to start with."""
 
 import asyncio
+import json
 import signal
 import socket
 import subprocess
@@ -205,3 +206,33 @@ def test_the_api_process_imports_no_arithmetic():
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert result.stdout == "[] True\n"
+
+
+async def test_where_too_many_wait_the_next_is_told_when_to_come_back(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("PICOQWEN_PARALLEL_REQUESTS", "1")
+    monkeypatch.setenv("PICOQWEN_MAX_CONNECTIONS", "10")
+    model = str(write_tiny(tmp_path / "tiny.gguf"))
+    async with started("--model", model, "--no-built-in") as process:
+        url = await url_of(process)
+        # One is answered and eight wait, so that of ten one is refused.
+        async with aiohttp.ClientSession(timeout=LIMIT) as session, asyncio.TaskGroup() as group:
+            body = asking(stream=True)
+            asked = [group.create_task(_answered(session, f"{url}/api/v1/chat", body)) for _ in range(10)]
+            while not (refused := [task.result() for task in asked if task.done()]):
+                await asyncio.sleep(0.02)
+            for task in asked:
+                task.cancel()
+        async with aiohttp.ClientSession(timeout=LIMIT) as session, asyncio.timeout(30):
+            while (await _answered(session, f"{url}/api/v1/chat", asking(max_tokens=1)))[0] != 200:
+                await asyncio.sleep(0.05)
+        assert await stop(process) == 0
+
+    ((status, retry, text),) = refused
+    assert (status, json.loads(text)["error"]["code"]) == (429, "busy")
+    assert int(retry) >= 1
+    assert "requests are waiting already" in text
+
+
+async def _answered(session: aiohttp.ClientSession, url: str, body: dict) -> tuple[int, str | None, str]:
+    async with session.post(url, json=body) as response:
+        return response.status, response.headers.get("Retry-After"), await response.text()
