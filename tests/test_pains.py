@@ -101,7 +101,7 @@ class TestPain4ContextOverflowIsSilent:
         prompts = []
 
         class Watched:
-            def render(self, messages, tools=(), *, thinking=None):
+            def chat_prompt(self, request, messages):
                 prompts.append(list(messages))
                 return "".join(each.content for each in messages)
 
