@@ -163,6 +163,8 @@ class GenerateRequest:
     stop: tuple[str, ...] = ()
     response_format: ResponseFormat | None = None
     priority: Priority = "chat"
+    # As in ChatRequest.
+    logprobs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,8 +127,11 @@ class LoadedModel:
             ids.insert(0, self._tokenizer.bos_id)
         with self._constraining:
             constraint = self._constraints.of_text(request)
-        text = AnswerText(self._tokenizer, PlainText(), request.stop, skip_special=False)
-        reason = yield from self._answer(ids, request, cancelled, text, constraint=constraint, meter=meter)
+        weights = Weights(request.logprobs) if request.logprobs is not None else None
+        text = AnswerText(self._tokenizer, PlainText(), request.stop, skip_special=False, weights=weights)
+        reason = yield from self._answer(
+            ids, request, cancelled, text, constraint=constraint, meter=meter, weights=weights
+        )
         yield ChatDelta(finish_reason=reason, usage=meter.usage(len(ids)))
 
     def prime(self, request: ChatRequest, cancelled: Callable[[], bool]) -> Primed:

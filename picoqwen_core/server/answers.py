@@ -67,8 +67,44 @@ _ENGINE = _object(
     model=_or_null(TEXT), state=TEXT, error=_or_null(TEXT), restarts=WHOLE, rss_mb=_or_null(NUMBER)
 )
 _NAMES = _list(TEXT)
+_OFFER = _object(
+    id=TEXT,
+    repository=TEXT,
+    file=TEXT,
+    quantization=TEXT,
+    parameters=WHOLE,
+    size=WHOLE,
+    memory_mb=WHOLE,
+    fits=TRUTH,
+    recommended=TRUTH,
+    installed=TRUTH,
+)
+# Ollama's, as its clients read them.
+_DETAILS = _object(
+    parent_model=TEXT,
+    format=TEXT,
+    family=TEXT,
+    families=_NAMES,
+    parameter_size=TEXT,
+    quantization_level=TEXT,
+)
+_LISTED = {
+    "name": TEXT,
+    "model": TEXT,
+    "modified_at": TEXT,
+    "size": WHOLE,
+    "digest": TEXT,
+    "details": _DETAILS,
+}
+_SPOKEN = _object(role={"const": "assistant"}, content=TEXT)
+_SPOKEN["properties"] |= {
+    "thinking": TEXT,
+    "tool_calls": _list(_object(function=_object(name=TEXT, arguments={"type": "object"}))),
+}
+_DONE = {"model": TEXT, "created_at": TEXT, "done": {"const": True}, "done_reason": TEXT}
 
-# By method and path; paths that are not here answer no JSON, or Ollama's, which its clients define.
+# By method and path. Of those that are not here, flows' results have the shape that each flow gives them, and
+# the others answer no JSON.
 ANSWERS: dict[tuple[str, str], Json] = {
     ("POST", "/api/v1/chat"): _CHAT,
     ("POST", "/v1/chat/completions"): _CHAT,
@@ -124,5 +160,19 @@ ANSWERS: dict[tuple[str, str], Json] = {
         engines=_list({"type": "object"}),
     ),
     ("POST", "/api/v1/reload"): _object(changed=_NAMES, needs_restart=_NAMES),
+    ("GET", "/api/v1/catalog"): _object(
+        machine=_object(memory_mb=WHOLE, cores=WHOLE),
+        data=_list(_OFFER),
+    ),
+    ("GET", "/api/v1/logs"): _object(lines=_NAMES),
     ("GET", "/api/version"): _object(version=TEXT),
+    ("GET", "/api/tags"): _object(models=_list(_object(**_LISTED))),
+    ("GET", "/api/ps"): _object(models=_list(_object(**_LISTED, size_vram=WHOLE, expires_at=TEXT))),
+    ("POST", "/api/show"): _object(
+        details=_DETAILS, capabilities=_NAMES, model_info=_object(**{"general.architecture": TEXT})
+    ),
+    ("POST", "/api/chat"): _object(**_DONE, message=_SPOKEN),
+    ("POST", "/api/generate"): _object(**_DONE, response=TEXT),
+    ("POST", "/api/pull"): _object(status=TEXT),
+    ("DELETE", "/api/delete"): {"type": "object"},
 }

@@ -1,15 +1,16 @@
 """POST /v1/completions: OpenAI's older interface, raw text in and its continuation out."""
 
+import codecs
 import time
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
 
 from aiohttp import web
 
 from picoqwen_core.errors import RequestError
-from picoqwen_core.messages import ChatDelta, Usage
+from picoqwen_core.messages import ChatDelta, TokenLogprob, Usage
 from picoqwen_core.server.completion import usage_json
 from picoqwen_core.server.fields import shown
 from picoqwen_core.server.metrics import measured
@@ -37,29 +38,60 @@ async def completions(request: web.Request) -> web.StreamResponse:
     deltas = measured(patient(provider.generate(parsed), state.settings), state, model)
     head: dict[str, Any] = {"id": f"cmpl-{uuid.uuid4().hex[:24]}", "object": "text_completion"}
     head |= {"created": int(time.time()), "model": model}
+    weighed = OlderLogprobs() if parsed.logprobs is not None else None
     if not body.get("stream"):
-        return web.json_response(await _collected(deltas, head))
+        return web.json_response(await _collected(deltas, head, weighed))
     usage = bool((body.get("stream_options") or {}).get("include_usage"))
-    return await stream(request, deltas, lambda delta: _chunks(delta, head, usage), [])
+    return await stream(request, deltas, lambda delta: _chunks(delta, head, weighed, usage), [])
 
 
-def _chunks(delta: ChatDelta, head: dict[str, Any], include_usage: bool) -> list[dict[str, Any]]:
+class OlderLogprobs:
+    """Probabilities in the shape of the older interface: lists side by side, with each token's place."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._place = 0
+
+    def of(self, weighed: Sequence[TokenLogprob]) -> dict[str, list[Any]]:
+        """The next tokens of the answer; offsets count characters from its beginning."""
+        offsets = []
+        for each in weighed:
+            offsets.append(self._place)
+            # A token may end in the middle of a character, whose place is where the character will be.
+            self._place += len(self._decoder.decode(bytes(each.chosen.bytes)))
+        return {
+            "tokens": [each.chosen.token for each in weighed],
+            "token_logprobs": [each.chosen.logprob for each in weighed],
+            "top_logprobs": [{other.token: other.logprob for other in each.top} for each in weighed],
+            "text_offset": offsets,
+        }
+
+
+def _chunks(
+    delta: ChatDelta, head: dict[str, Any], weighed: OlderLogprobs | None, include_usage: bool
+) -> list[dict[str, Any]]:
     made = []
     if delta.content or delta.finish_reason:
-        made.append({**head, "choices": [_choice(delta.content, delta.finish_reason)]})
+        logprobs = weighed.of(delta.logprobs) if weighed and delta.logprobs else None
+        made.append({**head, "choices": [_choice(delta.content, delta.finish_reason, logprobs)]})
     if delta.usage is not None and include_usage:
         made.append({**head, "choices": [], "usage": usage_json(delta.usage)})
     return made
 
 
-async def _collected(deltas: AsyncGenerator[ChatDelta], head: dict[str, Any]) -> dict[str, Any]:
+async def _collected(
+    deltas: AsyncGenerator[ChatDelta], head: dict[str, Any], weighed: OlderLogprobs | None
+) -> dict[str, Any]:
     text, reason, usage = "", "stop", Usage()
+    told: tuple[TokenLogprob, ...] = ()
     async with aclosing(deltas):
         async for delta in deltas:
             text += delta.content
+            told += delta.logprobs
             reason, usage = delta.finish_reason or reason, delta.usage or usage
-    return {**head, "choices": [_choice(text, reason)], "usage": usage_json(usage)}
+    choice = _choice(text, reason, weighed.of(told) if weighed else None)
+    return {**head, "choices": [choice], "usage": usage_json(usage)}
 
 
-def _choice(text: str, reason: str | None) -> dict[str, Any]:
-    return {"index": 0, "text": text, "logprobs": None, "finish_reason": reason}
+def _choice(text: str, reason: str | None, logprobs: dict[str, list[Any]] | None) -> dict[str, Any]:
+    return {"index": 0, "text": text, "logprobs": logprobs, "finish_reason": reason}

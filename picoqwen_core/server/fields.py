@@ -59,6 +59,16 @@ def integer(low: int, high: int) -> Check:
     return described(check, type="integer", minimum=low, maximum=high)
 
 
+def number_or_false(low: int, high: int) -> Check:
+    """A whole JSON number from `low` to `high`, or false, which some clients send for none."""
+    whole = integer(low, high)
+
+    def check(value: Any) -> Any:
+        return value if value is False else whole(value)
+
+    return described(check, type=["integer", "boolean"], minimum=low, maximum=high)
+
+
 def string(value: Any) -> str:
     """A string."""
     if not isinstance(value, str):

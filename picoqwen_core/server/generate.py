@@ -6,8 +6,8 @@ from typing import Any
 
 from aiohttp import web
 
-from picoqwen_core.messages import ChatDelta, Usage
-from picoqwen_core.server.completion import usage_json
+from picoqwen_core.messages import ChatDelta, TokenLogprob, Usage
+from picoqwen_core.server.completion import logprobs_json, usage_json
 from picoqwen_core.server.metrics import measured
 from picoqwen_core.server.patience import patient
 from picoqwen_core.server.schemas import generate_request, read_body
@@ -29,13 +29,16 @@ async def generate(request: web.Request) -> web.StreamResponse:
 
 async def _collected(deltas: AsyncGenerator[ChatDelta], model: str) -> dict[str, Any]:
     text, reason, usage = "", "stop", Usage()
+    weighed: tuple[TokenLogprob, ...] = ()
     async with aclosing(deltas):
         async for delta in deltas:
             text += delta.content
+            weighed += delta.logprobs
             reason, usage = delta.finish_reason or reason, delta.usage or usage
-    return {"text": text, "model": model, "finish_reason": reason, "usage": usage_json(usage)}
+    told = {"text": text, "model": model, "finish_reason": reason, "usage": usage_json(usage)}
+    return {**told, **logprobs_json(weighed)}
 
 
 def _chunks(delta: ChatDelta) -> list[dict[str, Any]]:
-    chunk: dict[str, Any] = {"text": delta.content, "finish_reason": delta.finish_reason}
+    chunk = {"text": delta.content, "finish_reason": delta.finish_reason, **logprobs_json(delta.logprobs)}
     return [chunk] if delta.content or delta.finish_reason else []

@@ -11,7 +11,6 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-import voluptuous as vol
 from aiohttp import web
 
 from picoqwen_core import __version__
@@ -22,31 +21,16 @@ from picoqwen_core.messages import ChatDelta, InstalledModel, Usage
 from picoqwen_core.providers.local import LocalProvider
 from picoqwen_core.providers.provider import Provider
 from picoqwen_core.server.downloads import downloads_of
-from picoqwen_core.server.fields import boolean, nullable, shown, string, validated
+from picoqwen_core.server.fields import shown, validated
 from picoqwen_core.server.metrics import measured
 from picoqwen_core.server.ndjson import stream_lines
+from picoqwen_core.server.ollama_bodies import CHAT, GENERATE, NAMED, chat_body, common, model_of, name_of
 from picoqwen_core.server.patience import patient
 from picoqwen_core.server.schemas import chat_request, generate_request, read_body
 from picoqwen_core.server.state import state_of
 
-# Ollama's names of what OpenAI calls otherwise.
-_OPTIONS = {
-    **{name: name for name in ("temperature", "top_k", "top_p", "min_p", "seed", "stop")},
-    "presence_penalty": "presence_penalty",
-    "frequency_penalty": "frequency_penalty",
-    "num_predict": "max_tokens",
-    "repeat_penalty": "repetition_penalty",
-}
 _DURATION = re.compile(r"(-?\d+(?:\.\d+)?)(ms|s|m|h)?\Z")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
-NAMED = vol.Schema(
-    {
-        vol.Optional("model", default=None): nullable(string),
-        vol.Optional("name", default=None): nullable(string),
-        vol.Optional("stream", default=True): nullable(boolean),
-    },
-    extra=vol.REMOVE_EXTRA,
-)
 
 
 async def version(_request: web.Request) -> web.Response:
@@ -75,7 +59,7 @@ async def ps(request: web.Request) -> web.Response:
 
 async def show(request: web.Request) -> web.Response:
     """What is known of a model."""
-    name = _name(validated(NAMED, await read_body(request)))
+    name = name_of(validated(NAMED, await read_body(request)))
     provider, found = state_of(request).router.choose(name)
     model = next(each for each in provider.models if each.id == found)
     info = model.info
@@ -95,10 +79,10 @@ async def show(request: web.Request) -> web.Response:
 
 async def chat(request: web.Request) -> web.StreamResponse:
     """Answer a conversation, as lines of JSON unless `stream` is false."""
-    body = await read_body(request)
+    body = validated(CHAT, await read_body(request))
     # An empty conversation asks only to load the model.
     loading = body.get("messages") in (None, [])
-    parsed = chat_request(_chat_body({**body, "messages": [{"role": "user"}]} if loading else body))
+    parsed = chat_request(chat_body({**body, "messages": [{"role": "user"}]} if loading else body))
     provider, name = state_of(request).router.choose(parsed.model)
     _keep_alive(provider, body.get("keep_alive"))
     if loading:
@@ -113,21 +97,19 @@ async def chat(request: web.Request) -> web.StreamResponse:
 
 async def generate(request: web.Request) -> web.StreamResponse:
     """Answer a prompt: as a conversation of one message, or with `raw` as plain text to continue."""
-    body = await read_body(request)
+    body = validated(GENERATE, await read_body(request))
     state = state_of(request)
     prompt = body.get("prompt") or ""
-    if not isinstance(prompt, str):
-        raise RequestError(f"prompt: must be a string, got {shown(prompt)}")
-    provider, name = state.router.choose(_model(body))
+    provider, name = state.router.choose(model_of(body))
     _keep_alive(provider, body.get("keep_alive"))
     if not prompt:
         return web.json_response(await _loaded(provider, body.get("model") or name, {"response": ""}))
     if body.get("raw"):
-        deltas = provider.generate(generate_request({**_common(body), "prompt": prompt}))
+        deltas = provider.generate(generate_request({**common(body), "prompt": prompt}))
     else:
         system = [{"role": "system", "content": body["system"]}] if body.get("system") else []
         turns = [*system, {"role": "user", "content": prompt}]
-        asked = chat_request(_chat_body({**body, "messages": turns, "tools": None}))
+        asked = chat_request(chat_body({**body, "messages": turns, "tools": None}))
         deltas, name = state.router.route(asked)
     lines = _Lines(body.get("model") or name, "response")
     return await _answer(request, body, lines, measured(patient(deltas, state.settings), state, name))
@@ -136,7 +118,7 @@ async def generate(request: web.Request) -> web.StreamResponse:
 async def pull(request: web.Request) -> web.StreamResponse:
     """Fetch a model of the catalogue, or OWNER/NAME[:FORMAT] from the hub, with its progress."""
     body = validated(NAMED, await read_body(request))
-    name = _name(body)
+    name = name_of(body)
     downloads = downloads_of(request)
     job = downloads.begin(*_wanted(name))
     events = _pulling(downloads.watch(job))
@@ -150,7 +132,7 @@ async def pull(request: web.Request) -> web.StreamResponse:
 async def delete(request: web.Request) -> web.Response:
     """Remove a model from the models folder."""
     router = state_of(request).router
-    name = _name(validated(NAMED, await read_body(request)))
+    name = name_of(validated(NAMED, await read_body(request)))
     if router.pool is None:
         raise ModelNotFound(f"model {name!r} is not installed")
     await router.pool.delete(router.pool.find(name))
@@ -214,7 +196,7 @@ async def _answer(
             if (line := lines.line(delta)) is not None:
                 yield line
 
-    if body.get("stream", True):
+    if body["stream"] is not False:
         return await stream_lines(request, objects())
     return web.json_response(_merged([line async for line in objects()]))
 
@@ -234,65 +216,6 @@ def _merged(lines: list[dict[str, Any]]) -> dict[str, Any]:
     else:
         whole["response"] = "".join(line["response"] for line in lines)
     return whole
-
-
-def _chat_body(body: dict[str, Any]) -> dict[str, Any]:
-    """The same conversation in OpenAI's form."""
-    messages = body.get("messages")
-    if not isinstance(messages, list):
-        raise RequestError(f"messages: must be a list, got {shown(messages)}")
-    translated = {**_common(body), "messages": [_openai_message(each, i) for i, each in enumerate(messages)]}
-    if body.get("tools") is not None:
-        translated["tools"] = body["tools"]
-    if body.get("think") is not None:
-        # "low", "medium" and "high" are for models that know degrees.
-        translated["enable_thinking"] = bool(body["think"])
-    match body.get("format"):
-        case None | "":
-            pass
-        case "json":
-            translated["response_format"] = {"type": "json_object"}
-        case dict() as schema:
-            named = {"name": "answer", "schema": schema, "strict": True}
-            translated["response_format"] = {"type": "json_schema", "json_schema": named}
-        case other:
-            raise RequestError(f"format: must be 'json' or a JSON schema, got {shown(other)}")
-    return translated
-
-
-def _common(body: dict[str, Any]) -> dict[str, Any]:
-    options = {} if body.get("options") is None else body["options"]
-    if not isinstance(options, dict):
-        raise RequestError(f"options: must be an object, got {shown(options)}")
-    given = {_OPTIONS[name]: value for name, value in options.items() if name in _OPTIONS}
-    if isinstance(given.get("max_tokens"), int) and given["max_tokens"] < 0:
-        # -1 and -2: until the model stops, or the context is full.
-        del given["max_tokens"]
-    return {**given, "model": _model(body)}
-
-
-def _openai_message(message: Any, index: int) -> dict[str, Any]:
-    if not isinstance(message, dict):
-        raise RequestError(f"messages.{index}: must be an object, got {shown(message)}")
-    if message.get("images"):
-        raise RequestError(f"messages.{index}.images: is not supported")
-    renamed = {"thinking": "reasoning_content", "tool_name": "name"}
-    kept = ("role", "content", "thinking", "tool_calls", "tool_name", "tool_call_id")
-    return {renamed.get(key, key): message[key] for key in kept if message.get(key) is not None}
-
-
-def _model(body: dict[str, Any]) -> str | None:
-    name = body.get("model")
-    if name is not None and not isinstance(name, str):
-        raise RequestError(f"model: must be a string, got {shown(name)}")
-    return name.removesuffix(":latest") if name else None
-
-
-def _name(body: dict[str, Any]) -> str:
-    name = body["model"] or body["name"]
-    if not name:
-        raise RequestError("model: is required")
-    return str(name).removesuffix(":latest")
 
 
 def _keep_alive(provider: Provider, value: Any) -> None:

@@ -10,12 +10,12 @@ import voluptuous as vol
 from aiohttp import web
 
 from picoqwen_core import __version__
+from picoqwen_core.server import ollama_bodies
 from picoqwen_core.server.answers import ANSWERS
 from picoqwen_core.server.downloads import DOWNLOAD
 from picoqwen_core.server.fields import JSON_SCHEMAS, NULLABLE
 from picoqwen_core.server.flows import RESUME, RUN
 from picoqwen_core.server.models import LOAD
-from picoqwen_core.server.ollama import NAMED
 from picoqwen_core.server.page import ROUTES as PAGE_ROUTES
 from picoqwen_core.server.schemas import CHAT, DETOKENIZE, GENERATE, SCORE, TOKENIZE
 
@@ -33,11 +33,11 @@ BODIES: dict[str, Any] = {
     "/api/v1/downloads": DOWNLOAD,
     "/api/v1/flows/{id}/runs": RUN,
     "/api/v1/flows/runs/{id}/resume": RESUME,
-    "/api/show": NAMED,
-    "/api/pull": NAMED,
-    "/api/delete": NAMED,
-    "/api/chat": {},
-    "/api/generate": {},
+    "/api/show": ollama_bodies.NAMED,
+    "/api/pull": ollama_bodies.NAMED,
+    "/api/delete": ollama_bodies.NAMED,
+    "/api/chat": ollama_bodies.CHAT,
+    "/api/generate": ollama_bodies.GENERATE,
 }
 _ERROR = {
     "type": "object",

@@ -34,6 +34,7 @@ from picoqwen_core.server.fields import (
     mapping,
     nullable,
     number,
+    number_or_false,
     one_of,
     stop_strings,
     string,
@@ -182,7 +183,10 @@ CHAT = _object(
         **_optional("confirm", _CONFIRM),
     }
 )
-GENERATE = _object({**_COMMON, vol.Required("prompt"): string, **unsupported("logprobs", False)})
+# OpenAI's older interface asks so for the number of alternatives.
+GENERATE = _object(
+    {**_COMMON, vol.Required("prompt"): string, **_optional("logprobs", number_or_false(0, 20))}
+)
 SCORE = _object(
     {
         **_optional("model", string),
@@ -271,6 +275,7 @@ def generate_request(body: dict[str, Any]) -> GenerateRequest:
         stop=data["stop"],
         response_format=_format(data),
         priority=data["priority"] or "chat",
+        logprobs=None if data["logprobs"] is False else data["logprobs"],
     )
 
 

@@ -5,12 +5,20 @@ import os
 import shutil
 import signal
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
 
 from picoqwen_core.errors import CheckpointError
-from picoqwen_core.messages import ChatRequest, GenerateRequest, Message, SamplingParams
+from picoqwen_core.messages import (
+    ChatRequest,
+    GenerateRequest,
+    Message,
+    ResponseFormat,
+    SamplingParams,
+    ToolSpec,
+)
 from tests.engine.conftest import GREEDY, KERNEL_CACHE, collect, new_client, until, until_status
 from tests.factories import write_tiny_gguf
 
@@ -49,6 +57,49 @@ async def test_an_answer_with_a_seed_does_not_depend_on_what_else_runs(client):
     for _ in range(2):
         together = await asyncio.gather(*(collect(client.chat(request)) for request in requests))
         assert [text for text, _ in together] == alone
+
+
+async def test_a_seed_holds_beside_constrained_guessed_primed_and_broken_off_requests(client):
+    """What the others are, and what is known from before, changes no token of an answer with a seed."""
+    setting = {"type": "object", "properties": {"room": {"enum": ["hall", "attic"]}}, "required": ["room"]}
+    tool = ToolSpec("set_room", parameters=setting)
+    plain = [asked(f"question {number}", seed=number) for number in range(2)]
+    requests = [
+        *plain,
+        replace(
+            plain[0], max_tokens=200, thinking=False, response_format=ResponseFormat("json", schema=setting)
+        ),
+        replace(plain[1], max_tokens=200, thinking=False, tools=(tool,), tool_choice="required"),
+        # Its own words again: what is guessed ahead is often right.
+        asked("lamp lamp lamp lamp lamp lamp", seed=7, max_tokens=48),
+    ]
+    alone = [await answered(client, request) for request in requests]
+    guessed = (await client.status()).guessed_tokens
+
+    async def disturb() -> None:
+        for number in range(3):
+            await client.prime(asked(f"primed {number}"))
+            async with aclosing(client.generate(ENDLESS)) as endless:
+                for _ in range(5):
+                    await anext(endless)
+
+    for order in (requests, requests[::-1]):
+        others = asyncio.create_task(disturb())
+        together = await asyncio.gather(*(answered(client, request) for request in order))
+        await others
+        assert (together if order is requests else together[::-1]) == alone
+    assert guessed > 0
+    assert all(text or calls for text, calls in alone)
+
+
+async def answered(client, request: ChatRequest) -> tuple[str, tuple]:
+    """What is said and thought, and the calls without their ids, which are drawn for each answer."""
+    text, calls = "", []
+    async for delta in client.chat(request):
+        text += delta.reasoning + delta.content
+        if delta.tool_call is not None:
+            calls.append((delta.tool_call.name, dict(delta.tool_call.arguments)))
+    return text, tuple(calls)
 
 
 async def test_a_second_conversation_reads_only_what_differs(client):

@@ -175,6 +175,33 @@ async def test_probabilities_come_as_openai_has_them(api):
     assert plain.choices[0].message.content == answer.choices[0].message.content
 
 
+async def test_raw_texts_probabilities_come_in_the_shape_of_the_older_interface(api, url):
+    asked = {"model": "tiny", "prompt": "a lamp", "max_tokens": 12, "seed": 3}
+    answer = await api.completions.create(**asked, logprobs=2)
+    text, found = answer.choices[0].text, answer.choices[0].logprobs
+    assert len(found.tokens) == len(found.token_logprobs) == len(found.top_logprobs) == 12
+    assert all(len(each) <= 2 and max(each.values()) <= 0 for each in found.top_logprobs)
+    assert found.text_offset == sorted(found.text_offset)
+    assert (found.text_offset[0], found.text_offset[-1] <= len(text)) == (0, True)
+    whole = [place for place, token in enumerate(found.tokens) if "\ufffd" not in token]
+    for place in whole:
+        assert text[found.text_offset[place] :].startswith(found.tokens[place])
+
+    stream = await api.completions.create(**asked, logprobs=2, stream=True)
+    told = [chunk.choices[0].logprobs async for chunk in stream]
+    assert [place for each in told if each for place in each.text_offset] == found.text_offset
+    plain = await api.completions.create(**asked)
+    assert (plain.choices[0].logprobs, plain.choices[0].text) == (None, text)
+
+    async with aiohttp.ClientSession() as session:
+        async with session.post(f"{url}/api/v1/generate", json={**asked, "logprobs": 2}) as response:
+            ours = (await response.json())["logprobs"]["content"]
+        async with session.post(f"{url}/v1/completions", json={**asked, "logprobs": 21}) as response:
+            refused = (await response.json())["error"]["message"]
+    assert [each["logprob"] for each in ours] == found.token_logprobs
+    assert refused.startswith("logprobs: must be a whole number from 0 to 20, got 21")
+
+
 async def test_a_call_says_how_sure_the_model_was(api):
     answer = await api.chat.completions.create(
         model="tiny",

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from picoqwen_core.messages import ChatDelta
@@ -90,3 +91,38 @@ async def test_no_request_makes_the_server_fail_or_answer_what_is_not_documented
         check=False,
     )
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-1000:]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/api/tags", None),
+        ("GET", "/api/ps", None),
+        ("POST", "/api/show", {"model": "tiny"}),
+        ("POST", "/api/chat", asking(stream=False, model="tiny")),
+        ("POST", "/api/chat", {"messages": []}),
+        ("POST", "/api/generate", {"prompt": "hello", "stream": False}),
+        ("POST", "/api/generate", {"prompt": "hello", "stream": False, "raw": True}),
+        ("GET", "/api/v1/catalog", None),
+        ("GET", "/api/v1/logs", None),
+        ("POST", "/v1/completions", {"prompt": "hello"}),
+    ],
+)
+async def test_an_answer_has_the_shape_that_is_documented(serve, http, document, method, path, body):
+    url = await serve(Weighing(ChatDelta("hi"), END))
+    async with http.request(method, url + path, json=body) as response:
+        answer = await response.json()
+
+    assert response.status == 200
+    told = document["paths"][path][method.lower()]["responses"]["200"]["content"]["application/json"]
+    jsonschema.validate(answer, told["schema"])
+    assert told["schema"]["required"]
+
+
+async def test_ollamas_bodies_are_documented_as_they_are_checked(serve, http, document):
+    chat = document["paths"]["/api/chat"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert {"messages", "tools", "options", "format", "think", "keep_alive"} <= set(chat["properties"])
+    url = await serve(FakeProvider(END))
+    async with http.post(f"{url}/api/chat", json={"messages": [], "options": 5}) as response:
+        error = (await response.json())["error"]
+    assert (response.status, error) == (400, "options: must be an object, got 5")
