@@ -107,7 +107,7 @@ async def serving(local: LocalProvider, upstreams: tuple[Upstream, ...], **more:
 
 async def inject(local: LocalProvider, server: StandIn, fault: str) -> Fault:
     """Ask for an answer, streamed, of a server that has this fault and of the local model after it."""
-    upstream = _priced(Upstream("cloud", server.address(fault), fault, "top-secret"))
+    upstream = priced(Upstream("cloud", server.address(fault), fault, "top-secret"))
     body = {"messages": [{"role": "user", "content": QUESTION}], "stream": True, "routing": "cloud_first"}
     body["max_tokens"] = _MAX_TOKENS
     capped = {"budget_per_day": _BUDGET} if fault == _CLOCK_SKEW else {}
@@ -164,7 +164,7 @@ async def cost_error(local: LocalProvider, requests: int = 20) -> float:
     """The share by which our sum of money differs from that of the server's own count of tokens."""
     spent = 0.0
     async with StandIn().serving() as server:
-        upstream = _priced(Upstream("cloud", server.url, "well", "key", timeout=30))
+        upstream = priced(Upstream("cloud", server.url, "well", "key", timeout=30))
         body = {"messages": [{"role": "user", "content": QUESTION}], "routing": "cloud_first"}
         async with serving(local, (upstream,)) as url, ClientSession() as session:
             for _ in range(requests):
@@ -186,7 +186,8 @@ def _spend_ahead(books: Path) -> None:
     budget.close()
 
 
-def _priced(upstream: Upstream) -> Upstream:
+def priced(upstream: Upstream) -> Upstream:
+    """The upstream with prices."""
     return replace(upstream, input_price=READ_PRICE, output_price=WRITTEN_PRICE)
 
 

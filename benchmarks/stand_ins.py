@@ -42,6 +42,9 @@ FAULTS = (*_ADDRESSES, "self_signed", *REFUSALS, *STREAMS)
 MID_ANSWER = frozenset({"stall_mid", "cut_mid", "ends_early"})
 # It never stops talking: what it said is cut, and is the answer.
 ENDLESS = "endless"
+# It speaks slowly and for long, so that the network can be taken away meanwhile.
+DRIP = "drip"
+_DRIPS, _DRIP_SECONDS = 10, 0.2
 
 
 class StandIn:
@@ -59,8 +62,8 @@ class StandIn:
         self._over = asyncio.Event()
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator["StandIn"]:
-        """Listen on a free port of 127.0.0.1."""
+    async def serving(self, host: str = "127.0.0.1") -> AsyncIterator["StandIn"]:
+        """Listen on a free port of that address."""
         app = web.Application(client_max_size=10_000_000)
         app.router.add_post("/v1/chat/completions", self._chat)
         app.router.add_get("/v1/models", self._models)
@@ -68,11 +71,11 @@ class StandIn:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
         try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            await web.TCPSite(runner, host, 0).start()
             context, self.certificate = self_signed("elsewhere.invalid")
-            await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+            await web.TCPSite(runner, host, 0, ssl_context=context).start()
             ports = [address[1] for address in runner.addresses]
-            self.url, self.secure_url = f"http://127.0.0.1:{ports[0]}/v1", f"https://127.0.0.1:{ports[1]}/v1"
+            self.url, self.secure_url = f"http://{host}:{ports[0]}/v1", f"https://{host}:{ports[1]}/v1"
             yield self
         finally:
             self._over.set()
@@ -105,6 +108,7 @@ class StandIn:
         try:
             for event in _events(fault):
                 await response.write(event)
+                await asyncio.sleep(_DRIP_SECONDS if fault == DRIP else 0)
             while fault.startswith("endless"):
                 await response.write(_event(_choice({"content": "and " if fault == ENDLESS else ""})))
         except asyncio.CancelledError:
@@ -118,7 +122,7 @@ class StandIn:
         if fault in ("cut_mid", "cut_mid_call"):
             await asyncio.sleep(0.05)  # what was written goes out before the connection is reset
             return _cut(request, response)
-        if fault in ("well", "calls"):
+        if fault in ("well", "calls", DRIP):
             self.prompt_tokens += PROMPT_TOKENS
             self.completion_tokens += COMPLETION_TOKENS
         with suppress(ConnectionError):
@@ -148,6 +152,7 @@ def _events(fault: str) -> list[bytes]:
     called = [_event(_choice({}, "tool_calls")), *end[1:]]
     return {
         "well": [*words, *end],
+        DRIP: [*words * _DRIPS, *end],
         "calls": [_event(_choice({"tool_calls": [each]})) for each in (call, rest)] + called,
         "cut_mid_call": [_event(_choice({"tool_calls": [call]}))],
         "garbage": [b"data: {not json\n\n"],
