@@ -1,4 +1,4 @@
-"""The network taken away and given back: two network namespaces, our server in one, another server in the other.
+"""The network taken away and given back: our server in one network namespace, another server in a second.
 
 Needs root, and `ip` of iproute2; without them it says so and does nothing. Run by script/test-network.
 """
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 async def measure(house: str, cloud: str) -> tuple[list[Event], int]:
-    """Everything that happens to the network, and how many sockets are open at the end that were not before."""
+    """All that happens to the network, and how many sockets are open at the end that were not before."""
     del house
     client = EngineClient(BUILT_IN_MODEL, model_id="pico-home", threads=1)
     local = LocalProvider(client, BUILT_IN_MODEL, ready_seconds=_START_SECONDS)
@@ -229,13 +229,11 @@ def _ip(*arguments: str) -> None:
 
 
 def _sockets() -> int:
-    links = (os.readlink(each) for each in Path("/proc/self/fd").iterdir() if each.is_symlink())
+    """How many are open in this process."""
     count = 0
-    try:
-        for link in links:
-            count += link.startswith("socket:")
-    except FileNotFoundError:
-        return _sockets()
+    for each in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the folder's own
+            count += str(each.readlink()).startswith("socket:")
     return count
 
 
