@@ -35,6 +35,8 @@ _START_SECONDS = 300
 # Which is enough for what the built-in model says, and ends what never does.
 _MAX_TOKENS = 64
 _CLOCK_SKEW = "clock_skew"
+# Two servers that take a request and say nothing, one after the other.
+_TWO_SILENT = "two_silent"
 _AHEAD_SECONDS = 40 * 86_400
 _BUDGET = 0.05
 
@@ -76,7 +78,9 @@ async def measure(requests: int) -> tuple[list[Fault], dict[str, Any]]:
     await local.load()
     try:
         async with StandIn().serving() as server:
-            faults = [await inject(local, server, name) for name in (*FAULTS, ENDLESS, _CLOCK_SKEW)]
+            faults = [
+                await inject(local, server, name) for name in (*FAULTS, ENDLESS, _CLOCK_SKEW, _TWO_SILENT)
+            ]
             overhead = await router_overhead(local, server, requests)
             error = await cost_error(local)
     finally:
@@ -107,7 +111,9 @@ async def serving(local: LocalProvider, upstreams: tuple[Upstream, ...], **more:
 
 async def inject(local: LocalProvider, server: StandIn, fault: str) -> Fault:
     """Ask for an answer, streamed, of a server that has this fault and of the local model after it."""
-    upstream = priced(Upstream("cloud", server.address(fault), fault, "top-secret"))
+    model = "stall_first" if fault == _TWO_SILENT else fault
+    names = ("cloud", "second") if fault == _TWO_SILENT else ("cloud",)
+    upstreams = tuple(priced(Upstream(each, server.address(fault), model, "top-secret")) for each in names)
     body = {"messages": [{"role": "user", "content": QUESTION}], "stream": True, "routing": "cloud_first"}
     body["max_tokens"] = _MAX_TOKENS
     capped = {"budget_per_day": _BUDGET} if fault == _CLOCK_SKEW else {}
@@ -115,7 +121,7 @@ async def inject(local: LocalProvider, server: StandIn, fault: str) -> Fault:
     served: dict[str, Any] = {}
     start = time.perf_counter()
     async with (
-        serving(local, (upstream,), **capped) as url,
+        serving(local, upstreams, **capped) as url,
         ClientSession() as session,
         session.post(f"{url}/api/v1/chat", json=body) as response,
     ):

@@ -42,6 +42,9 @@ FAULTS = (*_ADDRESSES, "self_signed", *REFUSALS, *STREAMS)
 MID_ANSWER = frozenset({"stall_mid", "cut_mid", "ends_early"})
 # It never stops talking: what it said is cut, and is the answer.
 ENDLESS = "endless"
+# It answers, and says that it will not answer another.
+LAST_ONE = "last_one"
+_USED_UP = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "30s"}
 # It speaks slowly and for long, so that the network can be taken away meanwhile.
 DRIP = "drip"
 _DRIPS, _DRIP_SECONDS = 10, 0.2
@@ -99,7 +102,9 @@ class StandIn:
                 status=status, headers={"Content-Type": "application/json", **headers}, body=page
             )
         kind = "text/html" if fault == "wrong_type" else "text/event-stream"
-        response = web.StreamResponse(headers={"Content-Type": kind})
+        response = web.StreamResponse(
+            headers={"Content-Type": kind} | (_USED_UP if fault == LAST_ONE else {})
+        )
         await response.prepare(request)
         if fault == "stall_first":
             await self._stall()
@@ -152,6 +157,7 @@ def _events(fault: str) -> list[bytes]:
     called = [_event(_choice({}, "tool_calls")), *end[1:]]
     return {
         "well": [*words, *end],
+        LAST_ONE: [*words, *end],
         DRIP: [*words * _DRIPS, *end],
         "calls": [_event(_choice({"tool_calls": [each]})) for each in (call, rest)] + called,
         "cut_mid_call": [_event(_choice({"tool_calls": [call]}))],

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 from picoqwen_core.candidate import Candidate, answer_of
-from picoqwen_core.errors import ProviderError, ProviderRefused, ProviderTimeout, ProviderUnavailable
+from picoqwen_core.errors import (
+    ProviderError,
+    ProviderHurried,
+    ProviderRefused,
+    ProviderTimeout,
+    ProviderUnavailable,
+)
 from picoqwen_core.messages import ChatDelta, ChatRequest, Served
 from picoqwen_core.spending import Account, Purse
 
@@ -24,6 +30,8 @@ class Answer:
     cost: float = 0.0
     # Who gives it, or was the last to fail.
     asked: Candidate | None = None
+    # Seconds in which whoever is asked has to begin; None for any time.
+    within: float | None = None
     # Models that refused to go on with it.
     unable: set[str] = field(default_factory=set)
 
@@ -57,7 +65,8 @@ class Attempts:
         vitals.begin()
         try:
             asked = replace(request, model=candidate.model)
-            async with aclosing(answer_of(candidate, asked, self.privacy)) as deltas:
+            deltas = _begun_within(answer.within, candidate, answer_of(candidate, asked, self.privacy))
+            async with aclosing(deltas):
                 async for delta in deltas:
                     account.saw(delta)
                     if first is None:
@@ -68,7 +77,7 @@ class Attempts:
                         continue
                     if not (said or delta.content or delta.tool_call or delta.finish_reason == "length"):
                         _fail(candidate, "the answer was empty")
-                    vitals.succeeded(first)
+                    vitals.succeeded(first, getattr(candidate.provider, "used_up_for", None))
                     yield replace(delta, served=await _served(candidate, answer, account))
                     return
                 _fail(candidate, "the answer broke off")
@@ -81,6 +90,24 @@ class Attempts:
             vitals.left()
             cost = await account.close()
             answer.cost += cost  # not in one: the other of two may book in between
+
+
+async def _begun_within(
+    seconds: float | None, candidate: Candidate, deltas: AsyncGenerator[ChatDelta]
+) -> AsyncGenerator[ChatDelta]:
+    """The same, if it begins in time. Raises ProviderHurried."""
+    async with aclosing(deltas):
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                first = await anext(deltas, None)
+        except TimeoutError as err:
+            if not limit.expired():
+                raise
+            raise ProviderHurried(f"{candidate.name}: nothing in the {seconds:.1f} s that were left") from err
+        if first is not None:
+            yield first
+        async for delta in deltas:
+            yield delta
 
 
 async def _served(candidate: Candidate, answer: Answer, account: Account) -> Served:

@@ -177,6 +177,10 @@ class ProviderTimeout(ProviderUnavailable):
     code = "provider_timeout"
 
 
+class ProviderHurried(ProviderTimeout):
+    """Another server had less time than it may take, since those before it had used it up."""
+
+
 class ProviderRefused(ProviderError):
     """Another server does not accept the key, the model or the request."""
 

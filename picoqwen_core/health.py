@@ -72,8 +72,8 @@ class Vitals:
         """Whoever asked did not wait for the end, which says nothing."""
         self._trying = False
 
-    def succeeded(self, latency: float) -> None:
-        """It answered, beginning after so many seconds."""
+    def succeeded(self, latency: float, used_up_for: float | None = None) -> None:
+        """It answered, beginning after so many seconds; used_up_for: seconds in which it will refuse more."""
         self._trying = False
         self._in_a_row = self._pauses = 0
         self._closed_until, self._banned_until, self.error = None, 0.0, None
@@ -82,6 +82,7 @@ class Vitals:
         self.latency = latency if self.latency is None else self.latency + _WEIGHT * (latency - self.latency)
         self.answers += 1
         self.last_seen = self._clock()
+        self._banned_until = self.last_seen + min(used_up_for or 0.0, LONGEST_PAUSE)
 
     def failed(self, error: str, *, retry_after: float | None = None, final: bool = False) -> None:
         """It did not; final: asking again soon will not help, such as with a wrong key."""

@@ -21,6 +21,7 @@ from picoqwen_core.errors import (
     NobodyAnswered,
     PicoQwenError,
     ProviderError,
+    ProviderHurried,
     ProviderRefused,
     RequestError,
 )
@@ -39,6 +40,10 @@ _LOGGER = logging.getLogger(__name__)
 # What an upstream that has not answered yet is taken for; the machine itself is tried first.
 _UNKNOWN_SECONDS = 1.0
 _PROBE_JITTER = 0.1
+# Somebody listens for 5 seconds; what is left is for this machine to begin.
+FAILOVER_SECONDS = 4.8
+# Where nothing was lost yet everybody has the time of their settings; less than that last is no chance.
+_AT_ONCE_SECONDS, _LEAST_SECONDS = 0.5, 0.3
 
 
 class Hybrid:
@@ -53,16 +58,19 @@ class Hybrid:
         purse: Purse | None = None,
         probe_seconds: float = 60.0,
         hedge: str = "degraded",
+        failover_seconds: float = FAILOVER_SECONDS,
         clock: Callable[[], float] = time.monotonic,
         sleep: Sleep = asyncio.sleep,
         rng: random.Random | None = None,
     ) -> None:
         """Nothing is started yet. purse: pays for upstreams that cost money; None pays nothing; hedge: when
-        a second one is asked beside a slow first (upstreams.HEDGES)."""
+        a second one is asked beside a slow first (upstreams.HEDGES); failover_seconds: after which this
+        machine answers, though there are others that have not been asked."""
         self.upstreams = tuple(upstreams)
         self.strategy, self.privacy = strategy, privacy
         self._purse = purse or Purse(None)
         self._probe_seconds, self._hedge, self._sleep = probe_seconds, hedge, sleep
+        self._failover_seconds = failover_seconds
         self._attempts = Attempts(self._purse, privacy, clock)
         self._clock, self._rng = clock, rng or random.Random()  # noqa: S311 - jitter
         self._remote = [
@@ -143,7 +151,7 @@ class Hybrid:
         could answer, and NobodyAnswered when all have failed.
         """
         reservations = self._reservations(request, plan)
-        answer, waiting = Answer(notes=list(reservations), said=said), list(plan)
+        answer, waiting, start = Answer(notes=list(reservations), said=said), list(plan), self._clock()
         while waiting:
             candidate = answer.asked = waiting.pop(0)
             if candidate.upstream is not None and candidate.vitals.banned_seconds:
@@ -151,6 +159,7 @@ class Hybrid:
                     f"{candidate.name} asks for {candidate.vitals.banned_seconds:.0f} s of peace"
                 )
                 continue
+            answer.within = self._seconds_left(candidate, start, waiting)
             before = answer.said
             going_on = None
             if candidate.model not in answer.unable:
@@ -178,6 +187,17 @@ class Hybrid:
                 return
         raise NobodyAnswered("nobody could answer: " + "; ".join([*answer.failures, *reservations]))
 
+    def _seconds_left(self, candidate: Candidate, start: float, waiting: Sequence[Candidate]) -> float | None:
+        """Seconds that a further server has to begin, while this machine could speak; None for any time.
+
+        The first may take what its settings say.
+        """
+        passed = self._clock() - start
+        here = any(each.upstream is None and self._is_up(each) for each in waiting)
+        if candidate.upstream is None or not here or passed < _AT_ONCE_SECONDS:
+            return None
+        return max(self._failover_seconds - passed, _LEAST_SECONDS)
+
     async def _asked(
         self,
         first: Candidate,
@@ -191,7 +211,7 @@ class Hybrid:
         begun = answer.begun or answer.called or request.messages[-1].role == "tool"
         if going_on is not None:
             deltas = going_on.joined(self._attempts.of(first, going_on.request, answer))
-        elif first.upstream is None or seconds is None or begun:
+        elif first.upstream is None or seconds is None or begun or answer.within is not None:
             deltas = self._attempts.of(first, request, answer)
         else:
             deltas = self._hedged(first, seconds, waiting, request, answer)
@@ -253,7 +273,7 @@ class Hybrid:
             return
         if isinstance(error, RequestError) and not isinstance(error, ContextLengthExceeded):
             raise error
-        if not isinstance(error, ContextLengthExceeded):
+        if not isinstance(error, ContextLengthExceeded | ProviderHurried):
             candidate.vitals.failed(
                 str(error),
                 retry_after=getattr(error, "retry_after", None),

@@ -81,8 +81,8 @@ class Upstream:
         read, written = self.input_price, self.output_price
         if read is not None and written is not None:
             return Price(read, written)
-        if known is None:
-            return None
+        if known is None or (read is None and written is None):
+            return known
         return Price(known.read if read is None else read, known.written if written is None else written)
 
     def _require(self, allowed: bool, name: str, range_: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from picoqwen_core.config import Settings, load_settings
 from picoqwen_core.errors import ConfigError
-from picoqwen_core.prices import PRICES, Price
+from picoqwen_core.prices import PRICES, PRICES_AS_OF, Price, price_of
 from picoqwen_core.upstreams import Upstream
 
 GOOD = {"name": "cloud", "base_url": "https://x.example/v1", "model": "gpt-5-mini", "api_key": "s3cret"}
@@ -48,6 +48,22 @@ def test_a_bad_field_is_named_with_what_is_allowed(change, told):
     with pytest.raises(ConfigError) as raised:
         load_settings(environment={"PICOQWEN_UPSTREAMS": json.dumps([{**GOOD, **change}])})
     assert told in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "known"),
+    [
+        ("gpt-5-mini", (0.25, 2.0)),
+        ("openai/gpt-5-mini-2025-08-07", (0.25, 2.0)),
+        ("claude-haiku-4-5-20251001", (1.0, 5.0)),
+        ("anthropic/claude-opus-4.5", (5.0, 25.0)),
+        ("gpt-5-giant", None),
+    ],
+)
+def test_prices_are_known_whoever_sells_a_model_and_of_whatever_day(model, known):
+    price = price_of(model)
+    assert (price and (price.read, price.written)) == known
+    assert price is None or price.as_of >= PRICES_AS_OF
 
 
 def test_two_of_one_name_are_refused():

@@ -37,6 +37,7 @@ from picoqwen_core.messages import (
 )
 from picoqwen_core.providers.endless import Bounds
 from picoqwen_core.providers.provider import ProviderHealth
+from picoqwen_core.providers.rate_limits import refused_for, used_up_for
 from picoqwen_core.upstreams import Upstream
 
 _LOGGER = logging.getLogger(__name__)
@@ -79,6 +80,8 @@ class Remote(ABC):
         self.upstream = upstream
         self._package, self._client = package, client
         self._stopped = False
+        # Seconds after its last answer's beginning for which it has nothing left to give.
+        self.used_up_for: float | None = None
 
     @abstractmethod
     def accepts(self, request: ChatRequest) -> bool:
@@ -189,6 +192,7 @@ class Remote(ABC):
         patience = self.upstream.timeout
         async with asyncio.timeout(patience):
             stream = await create(**body)
+        self.used_up_for = used_up_for(stream.response.headers)
         try:
             while True:
                 async with asyncio.timeout(patience):
@@ -249,18 +253,10 @@ class Remote(ABC):
         if status < 400:
             return ProviderError(f"{self.name}: it broke off{detail}")
         if status in (408, 429) or status >= 500:
-            return ProviderUnavailable(message, _retry_after(error.response.headers.get("retry-after")))
+            return ProviderUnavailable(message, refused_for(error.response.headers))
         return ProviderRefused(message)
 
     def _without_key(self, text: str) -> str:
         """Servers like to quote the key that they refuse."""
         key = self.upstream.api_key
         return text.replace(key, "(key)") if key else text
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Seconds; the header's other form, a date, depends on two clocks and is not taken."""
-    try:
-        return max(0.0, float(value)) if value is not None else None
-    except ValueError:
-        return None
