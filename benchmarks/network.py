@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,7 @@ async def _happenings(asker: "Asker", link: Link) -> list[Event]:
         ("our end is gone in mid-answer", {"ours": False}),
         ("packets vanish in mid-answer", {"theirs": False}),
     ):
-        events.append(await asker.ask(name, f"{DRIP}/{DRIP}", lambda ends=ends: link.plug(**ends)))
+        events.append(await asker.ask(name, f"{DRIP}/{DRIP}", partial(link.plug, **ends)))
         link.plug()
         events.append(await _back(asker, f"given back after: {name}"))
     for number in range(_FLAPS):
@@ -143,7 +144,8 @@ class Asker:
     async def ask(self, name: str, model: str, meanwhile: Callable[[], None] | None = None) -> Event:
         """One question; meanwhile: called after the first words, from where the time counts then."""
         body = {"messages": [{"role": "user", "content": QUESTION}], "stream": True, "model": model}
-        heard, served, first = "", {}, None
+        heard, first = "", None
+        served: dict[str, Any] = {}
         start = time.perf_counter()
         async with self._session.post(f"{self._url}/api/v1/chat", json=body) as response:
             async for line in response.content:
