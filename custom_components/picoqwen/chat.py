@@ -55,9 +55,24 @@ async def log_deltas(
         if delta.get("tool_calls"):
             if not can_call:
                 raise PicoQwenError("the model called a tool, but was offered none")
-            made["tool_calls"] = [_tool_input(call) for call in delta["tool_calls"]]
+            made["tool_calls"] = [tool_input_of(call) for call in delta["tool_calls"]]
         if made:
             yield made
+
+
+def tool_input_of(call: dict[str, Any]) -> llm.ToolInput:
+    """A call as Home Assistant takes it. Raises PicoQwenError when the model wrote none that can be read."""
+    try:
+        function = call["function"]
+        name, arguments = function["name"], json.loads(function.get("arguments") or "{}")
+    except (AttributeError, KeyError, TypeError, ValueError) as err:
+        raise PicoQwenError(f"the model's tool call cannot be read: {call!r:.300}") from err
+    if not isinstance(arguments, dict):
+        raise PicoQwenError(f"the model's call of {name} has no object as arguments: {arguments!r:.200}")
+    if isinstance(number := call.get("id"), str) and number:
+        # Kept, so that the server knows again which of its models made the call.
+        return llm.ToolInput(tool_name=name, tool_args=arguments, id=number)
+    return llm.ToolInput(tool_name=name, tool_args=arguments)
 
 
 def _tool(tool: llm.Tool, custom_serializer: Callable[[Any], Any] | None) -> dict[str, Any]:
@@ -88,18 +103,3 @@ def _message(content: conversation.Content) -> dict[str, Any]:
             for call in content.tool_calls
         ]
     return message
-
-
-def _tool_input(call: dict[str, Any]) -> llm.ToolInput:
-    """A call as Home Assistant takes it. Raises PicoQwenError when the model wrote none that can be read."""
-    try:
-        function = call["function"]
-        name, arguments = function["name"], json.loads(function.get("arguments") or "{}")
-    except (AttributeError, KeyError, TypeError, ValueError) as err:
-        raise PicoQwenError(f"the model's tool call cannot be read: {call!r:.300}") from err
-    if not isinstance(arguments, dict):
-        raise PicoQwenError(f"the model's call of {name} has no object as arguments: {arguments!r:.200}")
-    if isinstance(number := call.get("id"), str) and number:
-        # Kept, so that the server knows again which of its models made the call.
-        return llm.ToolInput(tool_name=name, tool_args=arguments, id=number)
-    return llm.ToolInput(tool_name=name, tool_args=arguments)

@@ -133,11 +133,12 @@ class PicoQwenClient:
         raise PicoQwenConnectionError(f"{self._base} ended its events")
 
     async def chat_once(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """A whole answer: {"text", "model", "finish_reason", "usage", "served"}."""
+        """A whole answer: {"text", "tool_calls", "model", "finish_reason", "usage", "served"}."""
         answer: dict[str, Any] = {"text": "", "model": None, "finish_reason": None, "usage": None}
-        answer["served"] = None
+        answer |= {"served": None, "tool_calls": []}
         async for delta in self.chat(body):
             answer["text"] += delta.get("content") or ""
+            answer["tool_calls"] += delta.get("tool_calls") or ()
             answer |= {
                 key: delta[key] for key in ("model", "finish_reason", "usage", "served") if delta.get(key)
             }

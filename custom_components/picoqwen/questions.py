@@ -25,8 +25,13 @@ _ASK = {
     "lock.open": "spoken_ask_open",
     "lock.unlock": "spoken_ask_unlock",
 }
-# How long a lock or a door is given to show that it moves, before its state is told.
+# How long a lock or a door is given to arrive, before its state is told as it is then.
 SETTLE_SECONDS = 3.0
+# Other than before, and still not done.
+_ON_THE_WAY = {
+    *("arming", "closing", "disarming", "jammed", "locking", "opening", "pending", "unavailable", "unknown"),
+    "unlocking",
+}
 
 
 async def async_question(hass: HomeAssistant, acts: Sequence[Act], language: str | None) -> str:
@@ -55,29 +60,29 @@ async def async_report(
     done = [act for act, result in zip(acts, results, strict=True) if not result.error]
     entities = list(dict.fromkeys(each for act in done for each in act.entities if hass.states.get(each)))
     if done:
-        moved = await _moved(hass, entities, before)
+        arrived = await _arrived(hass, entities, before)
         states = ", ".join([await _told(hass, each, language) for each in entities])
-        key = "spoken_done" if moved else "spoken_passed_on"
+        key = "spoken_done" if arrived else "spoken_passed_on"
         said.append(" ".join([texts[key], f"{states}." if states else ""]).strip())
     return " ".join(said)
 
 
-async def _moved(hass: HomeAssistant, entities: Sequence[str], before: dict[str, str | None]) -> bool:
-    """Whether every entity is in another state than before, now or shortly."""
+async def _arrived(hass: HomeAssistant, entities: Sequence[str], before: dict[str, str | None]) -> bool:
+    """Whether every entity is in another state than before, and no longer on its way, now or shortly."""
     changed = asyncio.Event()
 
-    def all_moved() -> bool:
+    def all_arrived() -> bool:
         now = {each: state.state if (state := hass.states.get(each)) else None for each in entities}
-        return all(now[each] != before.get(each) for each in entities)
+        return all(now[each] != before.get(each) and now[each] not in _ON_THE_WAY for each in entities)
 
     @callback
     def look(_: Event[EventStateChangedData]) -> None:
-        if all_moved():
+        if all_arrived():
             changed.set()
 
     stop = async_track_state_change_event(hass, entities, look)
     try:
-        if not all_moved():
+        if not all_arrived():
             async with asyncio.timeout(SETTLE_SECONDS):
                 await changed.wait()
     except TimeoutError:

@@ -17,6 +17,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.util.json import JSON_DECODE_EXCEPTIONS, json_loads
 
+from .chat import tool_input_of
 from .const import CONF_ROUTING, DOMAIN, ROUTINGS
 from .coordinator import PicoQwenCoordinator
 from .errors import PicoQwenConnectionError, PicoQwenError, PicoQwenUnsupportedError
@@ -25,6 +26,14 @@ from .measure import served_by
 ATTR_CONFIG_ENTRY = "config_entry"
 _TARGET = {vol.Optional(ATTR_CONFIG_ENTRY): cv.string}
 _MODEL = vol.All(cv.string, vol.Length(min=1))
+# A tool is described to the model, and its calls are returned; nothing is called here.
+_TOOL = vol.Schema(
+    {
+        vol.Required("name"): vol.All(cv.string, vol.Match(r"^[A-Za-z0-9_-]{1,64}$")),
+        vol.Optional("description", default=""): cv.string,
+        vol.Optional("parameters", default={"type": "object", "properties": {}}): dict,
+    }
+)
 _GENERATE = vol.Schema(
     {
         **_TARGET,
@@ -32,6 +41,7 @@ _GENERATE = vol.Schema(
         vol.Optional("instructions"): cv.string,
         vol.Optional("model"): _MODEL,
         vol.Optional("schema"): dict,
+        vol.Optional("tools"): vol.All(cv.ensure_list, [_TOOL], vol.Length(min=1, max=128)),
         vol.Optional("temperature"): vol.All(vol.Coerce(float), vol.Range(min=0, max=5)),
         vol.Optional("max_tokens"): vol.All(vol.Coerce(int), vol.Range(min=1, max=100_000)),
         vol.Optional("stop"): vol.All(cv.ensure_list, [cv.string], vol.Length(min=1, max=16)),
@@ -108,7 +118,7 @@ def _coordinator(hass: HomeAssistant, entry_id: str | None) -> PicoQwenCoordinat
 async def _generate(coordinator: PicoQwenCoordinator, data: dict[str, Any]) -> dict[str, Any]:
     """An answer to the prompt, or its raw continuation, with what it took."""
     schema, raw, instructions = data.pop("schema", None), data.pop("raw"), data.pop("instructions", None)
-    if raw and (schema is not None or instructions is not None or CONF_ROUTING in data):
+    if raw and (schema is not None or instructions is not None or {CONF_ROUTING, "tools"} & set(data)):
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="raw_takes_text_only")
     started = time.perf_counter()
     if raw:
@@ -119,13 +129,22 @@ async def _generate(coordinator: PicoQwenCoordinator, data: dict[str, Any]) -> d
         text, model, reason = answer["text"], answer["model"], answer["finish_reason"]
     response = {
         "text": text,
+        "tool_calls": [_called(call) for call in answer.get("tool_calls", ())],
         "model": model,
         "finish_reason": reason,
         "usage": answer.get("usage"),
         "milliseconds": round(1000 * (time.perf_counter() - started), 1),
         **served_by(model, answer.get("served")),
     }
-    return response if schema is None else {**response, "data": _parsed(str(text), reason)}
+    if schema is None or response["tool_calls"]:
+        return response
+    return {**response, "data": _parsed(str(text), reason)}
+
+
+def _called(call: dict[str, Any]) -> dict[str, Any]:
+    """A call that the model would make. Raises PicoQwenError for one that cannot be read."""
+    made = tool_input_of(call)
+    return {"name": made.tool_name, "arguments": made.tool_args}
 
 
 def _chat_body(data: dict[str, Any], instructions: str | None, schema: Any) -> dict[str, Any]:
@@ -133,6 +152,8 @@ def _chat_body(data: dict[str, Any], instructions: str | None, schema: Any) -> d
     if instructions:
         messages.insert(0, {"role": "system", "content": instructions})
     body = {"messages": messages, "enable_thinking": False, **data}
+    if "tools" in data:
+        body["tools"] = [{"type": "function", "function": tool} for tool in data["tools"]]
     if schema is not None:
         shape = {"name": "data", "schema": schema, "strict": True}
         body["response_format"] = {"type": "json_schema", "json_schema": shape}

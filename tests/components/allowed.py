@@ -16,7 +16,7 @@ AGENT = "conversation.pico_qwen"
 DOOR, GARAGE, BLIND = "lock.front_door", "cover.garage", "cover.blind"
 # What agents with several APIs see before the name of a tool; Home Assistant 2026.10 has it for each.
 PREFIX = {"ours": "", "assist": ""}
-QUESTION = "Shall I unlock Front door?"
+QUESTION = "Shall I unlock the Front door?"
 ALLOWED = ["cover.open_cover", "light.turn_on", "lock.unlock", "notify.tell"]
 
 

@@ -91,10 +91,10 @@ async def test_a_yes_of_somebody_else_does_not_count(
 @pytest.mark.parametrize(
     ("language", "question", "yes"),
     [
-        ("de", "Soll ich Front door aufschließen?", "Ja, bitte"),
+        ("de", "Soll ich Front door entriegeln?", "Ja, bitte"),
         ("fr", "Dois-je déverrouiller Front door ?", "oui, s'il te plaît"),
         ("es", "¿Desbloqueo Front door?", "¡Sí, claro!"),
-        ("nl", "Zal ik Front door van het slot doen?", "ja hoor"),
+        ("nl", "Zal ik Front door ontgrendelen?", "ja hoor"),
         ("it", "Devo sbloccare Front door?", "sì, grazie"),
     ],
 )
@@ -138,7 +138,7 @@ async def test_several_acts_of_one_turn_are_one_question(
     ]
     server.answers = [both]
     asked = await say(hass, "let me in")
-    assert speech(asked) == "Shall I unlock Front door? Shall I open Garage?"
+    assert speech(asked) == "Shall I unlock the Front door? Shall I open the Garage?"
     done = await say(hass, "yes", conversation_id=asked.conversation_id)
     assert speech(done) == "Done. Front door: Unlocked, Garage: Open."
     assert len(house) == 2

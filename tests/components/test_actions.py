@@ -142,14 +142,27 @@ async def test_a_failure_is_told_and_nothing_is_claimed(
     assert log[-1]["outcome"] == "failed"
 
 
-async def test_a_lock_that_does_not_move_is_not_called_unlocked(
-    hass: HomeAssistant, server: FakeServer, api_id: str
+@pytest.mark.parametrize(
+    ("state", "told"), [("locked", "Locked"), ("unlocking", "Unlocking"), ("jammed", "Jammed")]
+)
+async def test_a_lock_that_does_not_arrive_is_not_called_unlocked(
+    hass: HomeAssistant,
+    server: FakeServer,
+    api_id: str,
+    monkeypatch: pytest.MonkeyPatch,
+    state: str,
+    told: str,
 ) -> None:
-    hass.services.async_register("lock", "unlock", lambda call: None)
+    monkeypatch.setattr("custom_components.picoqwen.questions.SETTLE_SECONDS", 0.1)
+
+    async def move(call: ServiceCall) -> None:
+        hass.states.async_set("lock.front_door", state, hass.states.get("lock.front_door").attributes)
+
+    hass.services.async_register("lock", "unlock", move)
     server.answers = [unlock()]
     asked = await say(hass, "unlock the front door")
     done = await say(hass, "yes", conversation_id=asked.conversation_id)
-    assert speech(done) == "I passed it on. So far: Front door: Locked."
+    assert speech(done) == f"I passed it on. So far: Front door: {told}."
 
 
 async def test_codes_are_not_written_down(

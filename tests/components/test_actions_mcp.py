@@ -37,5 +37,5 @@ async def test_an_mcp_client_sees_the_tools_and_cannot_unlock_a_door(
     assert tools["lock__unlock"]["inputSchema"]["properties"]["target"]["items"]["enum"] == ["Front door"]
     called = await ask("tools/call", name="lock__unlock", arguments={"target": ["Front door"]})
     told = json.loads(called["content"][0]["text"])
-    assert (told["done"], told["question"]) == (False, "Shall I unlock Front door?")
+    assert (told["done"], told["question"]) == (False, "Shall I unlock the Front door?")
     assert house == []

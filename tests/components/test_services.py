@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from fake_server import DONE, FakeServer, event, finish, words
+from fake_server import DONE, FakeServer, call, event, finish, words
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
@@ -26,6 +26,7 @@ async def test_an_answer_and_its_figures_come_back(
     assert told.pop("milliseconds") > 0
     assert told == {
         "text": "Once.",
+        "tool_calls": [],
         "model": "pico-home",
         "finish_reason": "stop",
         "usage": {"prompt_tokens": 3, "completion_tokens": 2},
@@ -36,6 +37,29 @@ async def test_an_answer_and_its_figures_come_back(
     (chat,) = server.chats
     assert [message["role"] for message in chat["messages"]] == ["system", "user"]
     assert (chat["temperature"], chat["max_tokens"], chat["stop"]) == (0.5, 12, ["The end"])
+
+
+async def test_what_the_model_would_call_comes_back_and_is_not_called(
+    hass: HomeAssistant, server: FakeServer, entry: ConfigEntry
+) -> None:
+    server.answers = [[call("ring", '{"times": 2}'), finish("tool_calls"), DONE]]
+    tool = {"name": "ring", "description": "Rings.", "parameters": SCHEMA}
+    told = await act(hass, "generate", prompt="Ring twice.", tools=[tool, {"name": "wait"}], schema=SCHEMA)
+    assert told["tool_calls"] == [{"name": "ring", "arguments": {"times": 2}}]
+    assert "data" not in told
+    assert server.chats[0]["tools"] == [
+        {"type": "function", "function": tool},
+        {
+            "type": "function",
+            "function": {
+                "name": "wait",
+                "description": "",
+                "parameters": {"type": "object", "properties": {}},
+            },
+        },
+    ]
+    with pytest.raises(ServiceValidationError):
+        await act(hass, "generate", prompt="Ring.", tools=[tool], raw=True)
 
 
 async def test_a_schema_makes_data_of_the_answer(

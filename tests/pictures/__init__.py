@@ -1,0 +1,1 @@
+"""The pictures of Home Assistant in the documentation, taken anew: script/take-pictures."""
