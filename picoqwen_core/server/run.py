@@ -11,7 +11,7 @@ from aiohttp import web
 
 from picoqwen_core.config import Settings, Source
 from picoqwen_core.errors import ConfigError, PicoQwenError
-from picoqwen_core.memory import settle
+from picoqwen_core.memory import forget_code, settle
 from picoqwen_core.providers.provider import Provider
 from picoqwen_core.server.announce import announce_server
 from picoqwen_core.server.app import make_server
@@ -51,6 +51,9 @@ async def serve(settings: Settings, source: Source | None = None) -> None:
             asyncio.create_task(_reloading(app[STATE], again), name="reload"),
         ]
         settle()
+        # Of TLS and hashing, starting touches 3 MB that are hardly used again.
+        for library in ("libcrypto", "libssl", "libstdc++"):
+            forget_code(library)
         notify("READY=1")
         await stop.wait()
         notify("STOPPING=1")
