@@ -59,7 +59,7 @@ async def _scripted(request: ChatRequest) -> AsyncGenerator[ChatDelta]:
     elif "facts" in wanted:
         said = {"facts": [each.strip() for each in facts]}
     elif "confidence" in wanted:
-        said = {"confidence": 0.9 if len(facts) > 1 else 0.3, "contradiction": len(facts) > 1}
+        said = {"confidence": 90 if len(facts) > 1 else 30, "contradiction": len(facts) > 1}
     yield ChatDelta(content=said if isinstance(said, str) else json.dumps(said))
     yield ChatDelta(finish_reason="stop", usage=Usage(len(user) // 4, 30))
 

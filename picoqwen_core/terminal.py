@@ -42,6 +42,12 @@ class Server:
             found: dict[str, Any] = json.load(response)
             return found
 
+    def delete(self, path: str) -> dict[str, Any]:
+        """The object that deleting a path answers."""
+        with self._open(path, method="DELETE") as response:
+            found: dict[str, Any] = json.load(response)
+            return found
+
     def chat(self, messages: Sequence[dict[str, str]], model: str | None = None) -> Iterator[dict[str, Any]]:
         """The deltas of an answer, in OpenAI's shape; {"loading": seconds} while its model is being loaded.
 
@@ -75,10 +81,12 @@ class Server:
                     event = "message"
 
     @contextmanager
-    def _open(self, path: str, body: dict[str, Any] | None = None) -> Iterator[HTTPResponse]:
+    def _open(
+        self, path: str, body: dict[str, Any] | None = None, method: str | None = None
+    ) -> Iterator[HTTPResponse]:
         data = None if body is None else json.dumps(body).encode()
         headers = {**self._headers, "Content-Type": "application/json"}
-        request = Request(self._url + path, data, headers)  # noqa: S310 - the scheme is checked above
+        request = Request(self._url + path, data, headers, method=method)  # noqa: S310 - checked above
         try:
             with urlopen(request, timeout=self._patience) as response:  # noqa: S310
                 yield response

@@ -21,6 +21,7 @@ WIRE = {"engine.protocol"}
 MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"commands", *VOCABULARY},
     "commands": {
+        "agents",
         *(
             "server",
             "talk",
@@ -195,8 +196,14 @@ HOMES: dict[str, tuple[str, ...]] = {
         "agents.mcp_wire",
     ),
     "aiohttp": ("server", "hub", "agents"),
-    "mcp": ("agents.mcp_client", "agents.mcp_server", "agents.mcp_wire", "server.mcp"),
-    "mcp_types": ("agents.mcp_client", "agents.mcp_server", "agents.mcp_wire"),
+    "mcp": (
+        *("agents.mcp_changes", "agents.mcp_client", "agents.mcp_documents", "agents.mcp_server"),
+        *("agents.mcp_wire", "server.mcp"),
+    ),
+    "mcp_types": (
+        *("agents.mcp_changes", "agents.mcp_client", "agents.mcp_documents", "agents.mcp_server"),
+        "agents.mcp_wire",
+    ),
     "homeassistant": (),
 }
 CORE = [path for path in sources("picoqwen_core") if path.name != "__init__.py"]

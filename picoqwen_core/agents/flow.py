@@ -55,7 +55,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Nodes by name, and where to start. `result` is the shared value that is the output."""
+    """Nodes by name, and where to start; the shared value `output` is what comes out.
+
+    input: what a run is given, in words. tools: those that it calls. source: what it was made of, where that
+    is a file.
+    """
 
     name: str
     description: str
@@ -64,6 +68,7 @@ class Flow:
     input: str = "text"
     tools: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    source: str = ""
 
     def __post_init__(self) -> None:
         where = f"flow {self.name!r}"

@@ -1,5 +1,6 @@
 """Flows that a user writes in YAML: read, checked, made into nodes. docs/agents.md explains the format."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -71,9 +72,12 @@ _FLOW = vol.Schema(
 
 def read_flows(folder: Path) -> list[Flow]:
     """The flows of a folder's *.yaml, by name. Raises ConfigError naming the file and what is wrong in it."""
-    if not folder.is_dir():
-        return []
-    return [read_flow(path) for path in sorted((*folder.glob("*.yaml"), *folder.glob("*.yml")))]
+    return [read_flow(path) for path in files_in(folder)] if folder.is_dir() else []
+
+
+def files_in(place: Path) -> list[Path]:
+    """The files of flows in a folder, by name; a file is itself."""
+    return sorted((*place.glob("*.yaml"), *place.glob("*.yml"))) if place.is_dir() else [place]
 
 
 def read_flow(path: Path) -> Flow:
@@ -101,6 +105,7 @@ def parse_flow(data: Any, where: str) -> Flow:
             checked["input"],
             tuple(dict.fromkeys(node["tool"] for node in checked["nodes"].values() if "tool" in node)),
             Limits(**checked["limits"]),
+            json.dumps(data, sort_keys=True, default=str),
         )
     except vol.MultipleInvalid as err:
         first = err.errors[0]

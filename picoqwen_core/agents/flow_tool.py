@@ -30,8 +30,9 @@ class FlowTool(Described):
         """The output; `data` is the run without its steps. Cancelling ends the run. Raises PicoQwenError."""
         running = self.runner.start(self.flow, arguments["input"], context.owner)
         async with aclosing(self.runner.events(running)) as events:
-            async for _ in events:
-                continue
+            async for event in events:
+                if event["type"] == "step":
+                    await context.report(event["step"], None, event["name"])
         run = running.result()
         if run["state"] not in ("done", "limited"):
             return failure(str(run.get("error") or f"the run was {run['state']}"), untrusted=True)

@@ -21,6 +21,8 @@ _SCHEMA: Mapping[str, Any] = {
     "additionalProperties": False,
 }
 _MAX_TOKENS = 512
+# A piece is a token, or a few.
+_PIECES_A_REPORT = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +31,7 @@ class Generate(Described):
 
     router: Router
 
-    async def execute(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:  # noqa: ARG002
+    async def execute(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
         """The answer's text; `data` says which model gave it and what it read and wrote."""
         system = arguments.get("system")
         messages = (Message("system", system),) if system else ()
@@ -40,11 +42,14 @@ class Generate(Described):
             thinking=False,
             priority="background",
         )
-        text, reason, usage = "", "stop", Usage()
+        text, reason, usage, pieces = "", "stop", Usage(), 0
         deltas, model = self.router.route(request)
         async with aclosing(deltas):
             async for delta in deltas:
                 text += delta.content
+                pieces += bool(delta.content)
+                if delta.content and pieces % _PIECES_A_REPORT == 1:
+                    await context.report(pieces, request.max_tokens, None)
                 reason, usage = delta.finish_reason or reason, delta.usage or usage
                 model = delta.served.model if delta.served is not None else model
         counts = {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens}

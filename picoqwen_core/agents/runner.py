@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -67,6 +67,8 @@ class Runner:
 
     def __init__(self, orchestrator: AgentOrchestrator, store: RunStore) -> None:
         self.orchestrator, self.store = orchestrator, store
+        # Told of each run that has ended.
+        self.ended: list[Callable[[FlowRun], None]] = []
         self._running: dict[str, FlowRun] = {}
 
     async def interrupt(self) -> None:
@@ -134,6 +136,7 @@ class Runner:
         if len(self._running) >= _MOST_RUNNING:
             raise BusyError(f"{_MOST_RUNNING} flows run already; try again later")
         self._running[running.run.id] = running
+        running.events.put_nowait({"type": "started", "id": running.run.id, "flow": running.flow.name})
         running.task = asyncio.create_task(self._carry_out(running), name=f"flow {running.run.id}")
         return running
 
@@ -166,6 +169,8 @@ class Runner:
             self.store.save(running.result(), running.run.owner, checkpoint)
             running.events.put_nowait({"type": "done", **running.result()})
             running.events.put_nowait(None)
+            for tell in self.ended:
+                tell(running)
 
 
 def lowered(limits: Limits, wanted: Mapping[str, float]) -> Limits:

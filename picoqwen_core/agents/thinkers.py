@@ -12,7 +12,11 @@ from picoqwen_core.agents.run import Run
 from picoqwen_core.agents.tool import Source
 from picoqwen_core.errors import ToolError
 
-_TEXT = {"type": "string", "maxLength": 400}
+# What may be written at most fits into the tokens that are given, also where each letter is a token: an
+# answer that is cut off is no JSON, and small models go on for as long as they may.
+_THOUGHT = {"type": "string", "maxLength": 240}
+_FACT = {"type": "string", "maxLength": 180}
+_FACT_TOKENS, _WEIGHT_TOKENS = 600, 40
 _MOST_READ = 3500
 
 
@@ -64,12 +68,13 @@ class AnalysisAgent:
 
     async def facts(self, run: Run, question: str, text: str, source: Source) -> list[dict[str, str]]:
         """The facts of one page, each with where it stands; none where the model gives none."""
-        schema = object_of(facts={"type": "array", "maxItems": self.most_facts, "items": _TEXT})
+        schema = object_of(facts={"type": "array", "maxItems": self.most_facts, "items": _FACT})
         system = f"List facts from the text that help to answer the question; none if it does not. {RULE}"
         user = f"{quoted(text[:_MOST_READ], source.url)}\n\nQuestion: {question}"
         try:
-            found = await run.llm.json(system, user, schema)
-        except ToolError:
+            found = await run.llm.json(system, user, schema, _FACT_TOKENS)
+        except ToolError as err:
+            run.step("no_facts", url=source.url, reason=str(err)[:200])
             return []
         facts = [each for each in found["facts"] if isinstance(each, str) and each.strip()]
         return [
@@ -82,14 +87,16 @@ class AnalysisAgent:
         if not facts:
             return 0.0, False
         schema = object_of(
-            confidence={"type": "number", "minimum": 0, "maximum": 1}, contradiction={"type": "boolean"}
+            confidence={"type": "integer", "minimum": 0, "maximum": 100}, contradiction={"type": "boolean"}
         )
-        system = f"How sure can the question be answered by these facts, from 0 to 1? {RULE}"
+        system = f"How sure can the question be answered by these facts, from 0 to 100? {RULE}"
         user = f"{_listed(facts)}\n\nQuestion: {question}"
         try:
-            found = await run.llm.json(system, user, schema, 60)
-            return min(1.0, max(0.0, float(found["confidence"]))), bool(found["contradiction"])
-        except (ToolError, TypeError, ValueError):
+            found = await run.llm.json(system, user, schema, _WEIGHT_TOKENS)
+            sure = min(100.0, max(0.0, float(found["confidence"]))) / 100
+            return sure, bool(found["contradiction"])
+        except (ToolError, TypeError, ValueError) as err:
+            run.step("not_weighed", reason=str(err)[:200])
             return 0.0, False
 
 
@@ -146,7 +153,7 @@ class SequentialThinkingAgent:
         return await run.llm.text(system, _thought(question, thoughts), emit=run.emit)
 
     async def _think(self, run: Run, question: str, thoughts: Sequence[str]) -> tuple[str, bool]:
-        schema = object_of(thought=_TEXT, more_needed={"type": "boolean"})
+        schema = object_of(thought=_THOUGHT, more_needed={"type": "boolean"})
         system = "Think about the question one step at a time. Write only the next thought."
         found = await run.llm.json(system, _thought(question, thoughts), schema)
         return str(found["thought"]).strip(), bool(found["more_needed"])

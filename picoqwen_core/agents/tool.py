@@ -4,7 +4,7 @@ A tool's text is data. The result says whether it may be trusted; policy.py deci
 once text that may not be trusted has been read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
@@ -61,13 +61,25 @@ class ToolResult:
     truncated: bool = False
 
 
+# How far a call is, of how much where that is known, and what it does; each time further than before.
+type Report = Callable[[float, float | None, str | None], Awaitable[None]]
+
+
+async def report_to_nobody(done: float, whole: float | None, what: str | None) -> None:
+    """For calls that nobody waits for step by step."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolContext:
-    """In whose name a tool is called: `owner` is the caller's key; tainted: untrusted text was read."""
+    """In whose name a tool is called: `owner` is the caller's key; tainted: untrusted text was read.
+
+    report: told how far the call is, by tools that take long.
+    """
 
     run: str = ""
     owner: str = ""
     tainted: bool = False
+    report: Report = report_to_nobody
 
 
 class Tool(Protocol):

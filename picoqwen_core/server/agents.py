@@ -1,14 +1,16 @@
 """Agents while the server lives: made where the settings ask for them, imported then and not before."""
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from picoqwen_core.config import agents_folder
+from picoqwen_core.config import Settings, agents_folder
 from picoqwen_core.errors import RequestError
 from picoqwen_core.server.state import STATE, State
 
@@ -48,6 +50,8 @@ class Agents:
     runner: "Runner"
     pending: "Pending"
     clean: CleanAnswers = field(default_factory=CleanAnswers)
+    # Told when there are other flows than before.
+    other_flows: list[Callable[[], None]] = field(default_factory=list)
 
 
 AGENTS: web.AppKey[Agents] = web.AppKey("agents", Agents)
@@ -59,6 +63,7 @@ async def agents(app: web.Application) -> AsyncIterator[None]:
         yield
         return
     app[AGENTS] = _make(app[STATE])
+    app[STATE].rereads.append(partial(_flows_again, app[AGENTS], flows_folder(app[STATE].settings)))
     yield
     await app[AGENTS].runner.stop()
 
@@ -74,6 +79,32 @@ async def stop_runs(app: web.Application) -> None:
     """Before open connections are waited for: a stream of a run would hold the server up."""
     if AGENTS in app:
         await app[AGENTS].runner.interrupt()
+
+
+def flows_folder(settings: Settings) -> Path:
+    """Where the users' flows are."""
+    return settings.flows_dir or agents_folder(settings) / "flows"
+
+
+def _flows_again(agents: Agents, folder: Path) -> Callable[[], str]:
+    """Read the users' flows again. Raises ConfigError; what comes back lets them count for new runs."""
+    from picoqwen_core.agents.flow_file import read_flows  # noqa: PLC0415
+    from picoqwen_core.agents.orchestrator import all_flows  # noqa: PLC0415
+
+    found = all_flows(read_flows(folder))
+
+    def take() -> str:
+        old = agents.orchestrator.flows
+        if {name: flow.source for name, flow in found.items()} == {
+            name: flow.source for name, flow in old.items()
+        }:
+            return ""
+        agents.orchestrator.flows = found
+        for tell in agents.other_flows:
+            tell()
+        return "flows"
+
+    return take
 
 
 def _make(state: State) -> Agents:
@@ -95,6 +126,6 @@ def _make(state: State) -> Agents:
     )
     for tool in built_in(settings.agent_tools, box):
         state.registry.add(tool)
-    flows = all_flows(read_flows(settings.flows_dir or folder / "flows"))
+    flows = all_flows(read_flows(flows_folder(settings)))
     orchestrator = AgentOrchestrator(lambda request: state.router.route(request)[0], state.registry, flows)
     return Agents(orchestrator, Runner(orchestrator, RunStore(folder / "runs.db")), Pending())

@@ -102,9 +102,51 @@ _SPOKEN["properties"] |= {
     "tool_calls": _list(_object(function=_object(name=TEXT, arguments={"type": "object"}))),
 }
 _DONE = {"model": TEXT, "created_at": TEXT, "done": {"const": True}, "done_reason": TEXT}
+_SOURCE = _object(title=TEXT, url=TEXT)
+_FLOW = _object(
+    name=TEXT,
+    description=TEXT,
+    input=TEXT,
+    tools=_NAMES,
+    lacks=_NAMES,
+    limits=_object(steps=WHOLE, tokens=WHOLE, seconds=NUMBER, cost=NUMBER),
+)
+_RUN = _object(
+    id=TEXT,
+    flow=TEXT,
+    state={"enum": ["running", "done", "limited", "failed", "cancelled", "interrupted"]},
+    started=NUMBER,
+    input=TEXT,
+    output=TEXT,
+    sources=_list(_SOURCE),
+    steps=_list(_object(step=WHOLE, name=TEXT)),
+    usage=_object(steps=WHOLE, prompt_tokens=WHOLE, completion_tokens=WHOLE, seconds=NUMBER, cost=NUMBER),
+    limits_hit=_NAMES,
+)
+_RUN["properties"]["error"] = TEXT
+_TOOL_STATES = {"enum": ["called", "done", "failed", "refused", "confirm"]}
 
-# By method and path. Of those that are not here, flows' results have the shape that each flow gives them, and
-# the others answer no JSON.
+
+def _event(kind: str, **fields: Json) -> Json:
+    return _object(type={"const": kind}, **fields)
+
+
+_TOOL_EVENT = _event("tool", tool=TEXT, arguments={"type": "object"}, state=_TOOL_STATES)
+_TOOL_EVENT["properties"]["reason"] = TEXT
+# What a stream tells of a run, an event each; the last one is the run.
+FLOW_EVENT: Json = {
+    "oneOf": [
+        _event("started", id=TEXT, flow=TEXT),
+        _event("step", step=WHOLE, name=TEXT),
+        _event("delta", text=TEXT),
+        _event("limit", limit=TEXT, message=TEXT),
+        _event("error", message=TEXT),
+        _TOOL_EVENT,
+        {"allOf": [_event("done"), _RUN]},
+    ]
+}
+
+# By method and path; those that are not here answer no JSON.
 ANSWERS: dict[tuple[str, str], Json] = {
     ("POST", "/api/v1/chat"): _CHAT,
     ("POST", "/v1/chat/completions"): _CHAT,
@@ -159,6 +201,12 @@ ANSWERS: dict[tuple[str, str], Json] = {
         downloads=WHOLE,
         engines=_list({"type": "object"}),
     ),
+    ("GET", "/api/v1/flows"): _object(flows=_list(_FLOW)),
+    ("POST", "/api/v1/flows/{id}/runs"): _RUN,
+    ("GET", "/api/v1/flows/runs"): _object(runs=_list(_RUN)),
+    ("GET", "/api/v1/flows/runs/{id}"): _RUN,
+    ("DELETE", "/api/v1/flows/runs/{id}"): _RUN,
+    ("POST", "/api/v1/flows/runs/{id}/resume"): _RUN,
     ("POST", "/api/v1/reload"): _object(changed=_NAMES, needs_restart=_NAMES),
     ("GET", "/api/v1/catalog"): _object(
         machine=_object(memory_mb=WHOLE, cores=WHOLE),

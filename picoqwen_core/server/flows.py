@@ -1,6 +1,7 @@
 """Flows over HTTP: which there are, runs at once or as events, their history, going on, cancelling."""
 
 import asyncio
+from dataclasses import asdict
 from typing import Any
 
 import voluptuous as vol
@@ -44,11 +45,20 @@ RESUME = vol.Schema({vol.Optional("stream", default=False): nullable(boolean)}, 
 
 
 async def flows(request: web.Request) -> web.Response:
-    """The flows there are."""
-    known = agents_of(request).orchestrator.flows.values()
-    return web.json_response(
-        {"flows": [{"name": f.name, "description": f.description, "input": f.input} for f in known]}
-    )
+    """The flows there are, what each lacks to run, and its limits."""
+    orchestrator = agents_of(request).orchestrator
+    known = [
+        {
+            "name": flow.name,
+            "description": flow.description,
+            "input": flow.input,
+            "tools": list(flow.tools),
+            "lacks": [name for name in flow.tools if name not in orchestrator.tools],
+            "limits": asdict(flow.limits),
+        }
+        for flow in orchestrator.flows.values()
+    ]
+    return web.json_response({"flows": known})
 
 
 async def start(request: web.Request) -> web.StreamResponse:

@@ -7,7 +7,7 @@ the settings do not ask for it. Keys, limits and the log are those of the rest o
 import asyncio
 import importlib.util
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -23,11 +23,13 @@ from picoqwen_core.server.state import STATE, state_of
 if TYPE_CHECKING:
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
-    from picoqwen_core.agents.flow_tool import FlowTool
+    from picoqwen_core.agents.mcp_changes import Changes
 
 _LOGGER = logging.getLogger(__name__)
 PATH = "/mcp"
 _MOST_SESSIONS = 100
+# Changes that are being told; what comes faster is left to the next one, since clients ask for all anew.
+_MOST_TELLING = 10
 _SESSION_IDLE_SECONDS = 1800.0
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _STOP_SECONDS = 2.0
@@ -38,12 +40,18 @@ class Endpoint:
 
     def __init__(self) -> None:
         self._manager: StreamableHTTPSessionManager | None = None
+        self._changes: Changes | None = None
+        self._telling: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self, app: web.Application) -> None:
         """Begin to answer. Raises ConfigError where the package is not installed."""
-        self._manager = _make_manager(app)
+        self._manager, changes = _make_manager(app)
+        self._changes = changes
+        if AGENTS in app:
+            app[AGENTS].other_flows.append(lambda: self._tell(changes.flows))
+            app[AGENTS].runner.ended.append(lambda _: self._tell(changes.runs))
         ready = asyncio.Event()
         self._task = asyncio.create_task(self._run(self._manager, ready), name="mcp sessions")
         async with asyncio.timeout(_STOP_SECONDS):
@@ -52,6 +60,10 @@ class Endpoint:
     async def stop(self) -> None:
         """End all sessions and their streams."""
         self._stop.set()
+        if self._changes is not None:
+            self._changes.close()
+        for telling in self._telling:
+            telling.cancel()
         if self._task is not None:
             done, _ = await asyncio.wait([self._task], timeout=_STOP_SECONDS)
             if not done:
@@ -66,6 +78,14 @@ class Endpoint:
             raise EngineUnavailable("the server is being stopped")
         patience = state_of(request).settings.idle_timeout
         return await serve_asgi(request, self._manager.handle_request, _user(request[CALLER]), patience)
+
+    def _tell(self, told: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Tell the clients of a change, without whoever made it waiting for them."""
+        if self._stop.is_set() or len(self._telling) >= _MOST_TELLING:
+            return
+        task = asyncio.create_task(told(), name="mcp changes")
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
 
     async def _run(self, manager: "StreamableHTTPSessionManager", ready: asyncio.Event) -> None:
         # Entered and left by one task, as its task group wants it.
@@ -142,7 +162,7 @@ def _host(origin: str) -> str | None:
         return None
 
 
-def _make_manager(app: web.Application) -> "StreamableHTTPSessionManager":
+def _make_manager(app: web.Application) -> "tuple[StreamableHTTPSessionManager, Changes]":
     _require_package("mcp is true")
     # 40 MB, so only here.
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager  # noqa: PLC0415
@@ -153,20 +173,26 @@ def _make_manager(app: web.Application) -> "StreamableHTTPSessionManager":
     state = app[STATE]
     settings = state.settings
     own = generate.make(state.router, settings.first_token_timeout)
-    return StreamableHTTPSessionManager(
-        Offer(lambda: (own, *state.registry, *_flows(app))).server(),
+    if AGENTS in app:
+        # Imported where agents are on.
+        from picoqwen_core.agents.flow_offer import RunDocuments, flow_prompts  # noqa: PLC0415
+        from picoqwen_core.agents.flow_tool import flow_tools  # noqa: PLC0415
+
+        runner = app[AGENTS].runner
+        offer = Offer(
+            lambda: (own, *state.registry, *flow_tools(runner)),
+            RunDocuments(runner.store),
+            lambda: flow_prompts(runner),
+        )
+    else:
+        offer = Offer(lambda: (own, *state.registry))
+    manager = StreamableHTTPSessionManager(
+        offer.server(),
         session_idle_timeout=_SESSION_IDLE_SECONDS,
         max_request_body_size=settings.max_body_bytes,
         max_sessions=_MOST_SESSIONS,
     )
-
-
-def _flows(app: web.Application) -> tuple["FlowTool", ...]:
-    if AGENTS not in app:
-        return ()
-    from picoqwen_core.agents.flow_tool import flow_tools  # noqa: PLC0415 - imported where agents are on
-
-    return tuple(flow_tools(app[AGENTS].runner))
+    return manager, offer.changes
 
 
 def _require_package(why: str) -> None:

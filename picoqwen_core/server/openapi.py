@@ -11,7 +11,7 @@ from aiohttp import web
 
 from picoqwen_core import __version__
 from picoqwen_core.server import ollama_bodies
-from picoqwen_core.server.answers import ANSWERS
+from picoqwen_core.server.answers import ANSWERS, FLOW_EVENT
 from picoqwen_core.server.downloads import DOWNLOAD
 from picoqwen_core.server.fields import JSON_SCHEMAS, NULLABLE
 from picoqwen_core.server.flows import RESUME, RUN
@@ -91,7 +91,8 @@ def make_document(app: web.Application) -> dict[str, Any]:
         "security": [{}, {"key": []}],
         "paths": paths,
         "components": {
-            "schemas": {"Error": _ERROR},
+            # Events of a run, which a stream sends; OpenAPI 3.1 has no place for them beside an answer.
+            "schemas": {"Error": _ERROR, "FlowEvent": FLOW_EVENT},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
     }

@@ -1,11 +1,12 @@
 """POST /api/v1/reload and SIGHUP: read the settings again without dropping a request.
 
-What concerns callers, limits and models counts at once. What a socket or a running engine was made with
-(address, model, threads, context) needs a restart, and is named.
+What concerns callers, limits and models counts at once, and so do the users' flows. What a socket or a
+running engine was made with (address, model, threads, context) needs a restart, and is named.
 """
 
 import asyncio
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 
 from aiohttp import web
@@ -40,21 +41,27 @@ NEEDS_RESTART = frozenset(
 
 
 async def reload(request: web.Request) -> web.Response:
-    """Answer {"changed", "needs_restart"}, the names of settings. Raises ConfigError, and nothing changes."""
+    """Answer {"changed", "needs_restart"}: settings, and "flows". Raises ConfigError, and nothing changes."""
     changed = await asyncio.to_thread(read_again, state_of(request))
     return web.json_response(take(state_of(request), *changed))
 
 
-def read_again(state: State) -> tuple[Settings, list[str]]:
-    """The settings as they are now, and the names of those that differ. Raises ConfigError."""
+def read_again(state: State) -> tuple[Settings, list[str], list[Callable[[], str]]]:
+    """The settings as they are now, the names of those that differ, and what else is to be taken.
+
+    Raises ConfigError.
+    """
     if state.source is None:
         raise ForbiddenError("this server was not started from settings that can be read again")
     found, _ = load_with_sources(state.source)
     names = [each.name for each in fields(Settings)]
-    return found, [name for name in names if getattr(found, name) != getattr(state.settings, name)]
+    changed = [name for name in names if getattr(found, name) != getattr(state.settings, name)]
+    return found, changed, [read() for read in state.rereads]
 
 
-def take(state: State, found: Settings, changed: list[str]) -> dict[str, list[str]]:
+def take(
+    state: State, found: Settings, changed: list[str], others: Sequence[Callable[[], str]]
+) -> dict[str, list[str]]:
     """Let the settings count; what needs a restart keeps its old value until then."""
     state.settings = found
     shape(found)
@@ -62,5 +69,6 @@ def take(state: State, found: Settings, changed: list[str]) -> dict[str, list[st
         state.router.pool.limits = pool_limits(found)
     later = [name for name in changed if name in NEEDS_RESTART]
     now = [name for name in changed if name not in NEEDS_RESTART]
+    now += [name for taken in others if (name := taken())]
     _LOGGER.info("Settings read again; changed: %s; after a restart: %s", now or "none", later or "none")
     return {"changed": now, "needs_restart": later}

@@ -1,7 +1,7 @@
 """What the handlers share, kept in the aiohttp application."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,9 @@ class State:
     source: Source | None = None
     # The tools that agents may use; other MCP servers' come and go.
     registry: Registry = field(default_factory=Registry)
+    # More that is read again with the settings: read off the event loop, which may raise ConfigError; what
+    # comes back lets it count, and names it where it has changed.
+    rereads: list[Callable[[], Callable[[], str]]] = field(default_factory=list)
     # Set where the settings name other MCP servers.
     mcp_clients: "McpClients | None" = None
     metrics: Metrics = field(default_factory=Metrics)

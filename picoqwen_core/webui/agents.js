@@ -47,7 +47,9 @@ function form(flows) {
   element("div", { class: "acts" }, element("button", { class: "main", id: "start-run" }, t("run")), stop));
 }
 
-async function run(flow, input) {
+const run = (flow, input) => follow(flow, `api/v1/flows/${encodeURIComponent(flow)}/runs`, { input, stream: true });
+
+async function follow(flow, path, body) {
   const steps = element("ol", { class: "steps", "aria-live": "polite" });
   const output = element("div", { class: "text waiting" });
   byId("run").replaceChildren(element("h2", {}, flow), steps, output);
@@ -56,11 +58,11 @@ async function run(flow, input) {
   let text = "";
   let result = null;
   try {
-    for await (const event of events(`api/v1/flows/${encodeURIComponent(flow)}/runs`, { input, stream: true }, running.signal)) {
+    for await (const event of events(path, body, running.signal)) {
       if (event.type === "delta") output.replaceChildren(markdown(text += event.text ?? ""));
       else if (event.type === "done") result = event;
       else if (event.type === "error") throw Object.assign(new Error(event.message), { code: "" });
-      else steps.append(element("li", {}, stepText(event)));
+      else if (event.type !== "started") steps.append(element("li", {}, stepText(event)));
     }
   } catch (error) {
     if (error.name === "AbortError") steps.append(element("li", {}, t("stopped")));
@@ -108,8 +110,9 @@ async function showRuns() {
   byId("runs")?.replaceChildren(...(runs.length ? [element("h2", {}, t("runs_before")), element("ul", { class: "cards" }, runs.map(runItem))] : []));
 }
 
-function runItem({ flow, state, input, output }) {
+function runItem({ id, flow, state, input, output }) {
+  const goOn = () => running || follow(flow, `api/v1/flows/runs/${encodeURIComponent(id)}/resume`, { stream: true });
   const title = [flow, element("span", { class: state === "done" ? "badge good" : "badge" }, t(`run_${state}`))];
   return element("li", {}, element("h3", {}, title), element("details", {}, element("summary", {}, input ?? flow),
-    element("div", { class: "text" }, markdown(output ?? ""))));
+    element("div", { class: "text" }, markdown(output ?? ""))), state === "interrupted" && button(t("go_on"), goOn));
 }

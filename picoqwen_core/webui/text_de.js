@@ -136,6 +136,7 @@ export default {
   run_limited: "an einer Grenze angehalten",
   run_cancelled: "angehalten",
   run_interrupted: "abgebrochen",
+  go_on: "Fortsetzen",
   run_running: "läuft",
   run_refused: "abgelehnt",
   run_confirm: "muss bestätigt werden",

@@ -140,6 +140,7 @@ export default {
   run_limited: "stopped at a limit",
   run_cancelled: "stopped",
   run_interrupted: "broken off",
+  go_on: "Go on",
   run_running: "running",
   run_refused: "refused",
   run_confirm: "has to be confirmed",

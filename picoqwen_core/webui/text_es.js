@@ -136,6 +136,7 @@ export default {
   run_limited: "detenido en un límite",
   run_cancelled: "detenido",
   run_interrupted: "interrumpido",
+  go_on: "Continuar",
   run_running: "en curso",
   run_refused: "rechazado",
   run_confirm: "hay que confirmarlo",

@@ -136,6 +136,7 @@ export default {
   run_limited: "arrêté à une limite",
   run_cancelled: "arrêté",
   run_interrupted: "interrompu",
+  go_on: "Reprendre",
   run_running: "en cours",
   run_refused: "refusé",
   run_confirm: "à confirmer",

@@ -136,6 +136,7 @@ export default {
   run_limited: "fermato a un limite",
   run_cancelled: "fermato",
   run_interrupted: "interrotto",
+  go_on: "Riprendi",
   run_running: "in corso",
   run_refused: "rifiutato",
   run_confirm: "da confermare",

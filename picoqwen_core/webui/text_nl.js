@@ -136,6 +136,7 @@ export default {
   run_limited: "gestopt bij een grens",
   run_cancelled: "gestopt",
   run_interrupted: "afgebroken",
+  go_on: "Hervatten",
   run_running: "bezig",
   run_refused: "geweigerd",
   run_confirm: "moet worden bevestigd",

@@ -13,12 +13,26 @@ RUN = {
     "id": "r1",
     "flow": "research",
     "state": "done",
+    "started": 1795780800.0,
+    "input": "Why?",
     "output": "It is so.",
     "sources": [{"title": "A page", "url": "http://a.example"}],
     "steps": [],
-    "usage": {"prompt_tokens": 10, "completion_tokens": 5},
+    "usage": {"steps": 3, "prompt_tokens": 10, "completion_tokens": 5, "seconds": 1.5, "cost": 0.0},
     "limits_hit": [],
 }
+
+
+def test_the_answers_of_these_tests_are_what_the_server_promises() -> None:
+    pytest.importorskip("jsonschema", reason="not in the environment of the oldest Home Assistant")
+    from tests.server.flow_contract import hold
+
+    for run in (
+        RUN,
+        {**RUN, "state": "limited", "limits_hit": ["steps"]},
+        {**RUN, "state": "failed", "error": "no"},
+    ):
+        hold("POST", "/api/v1/flows/{id}/runs", run)
 
 
 async def run(hass: HomeAssistant, **data: Any) -> Any:

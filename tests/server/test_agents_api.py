@@ -86,7 +86,7 @@ async def test_flows_are_listed_run_and_remembered(serve: Any) -> None:
 async def test_a_run_is_streamed_event_by_event(serve: Any) -> None:
     client = await serve({"thought": "a", "more_needed": False}, "fine", "No.")
     events = await client.events("/api/v1/flows/think/runs", {"input": "Is it warm?"})
-    assert [event["type"] for event in events] == ["step", "step", "delta", "step", "done"]
+    assert [event["type"] for event in events] == ["started", "step", "step", "delta", "step", "done"]
     assert events[-1]["output"] == "No."
 
 

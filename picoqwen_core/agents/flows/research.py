@@ -63,13 +63,13 @@ async def _plan(run: Run, question: str, rounds: int, search: str) -> list[str]:
             "type": "array",
             "minItems": 1,
             "maxItems": rounds,
-            "items": {"type": "string", "maxLength": 100},
+            "items": {"type": "string", "maxLength": 80},
         }
     )
     queries = [question[:300]]
     try:
         system = "Write short web searches for the question, each with other words."
-        found = await run.llm.json(system, f"Question: {question}", schema, 150)
+        found = await run.llm.json(system, f"Question: {question}", schema)
         queries += [each.strip()[:300] for each in found["queries"] if isinstance(each, str) and each.strip()]
     except PicoQwenError as err:
         run.step("plan_failed", reason=str(err)[:200])
