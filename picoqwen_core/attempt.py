@@ -14,7 +14,7 @@ from picoqwen_core.errors import (
     ProviderTimeout,
     ProviderUnavailable,
 )
-from picoqwen_core.messages import ChatDelta, ChatRequest, Served
+from picoqwen_core.messages import ChatDelta, ChatRequest, Served, ToolCall
 from picoqwen_core.spending import Account, Purse
 
 
@@ -26,7 +26,7 @@ class Answer:
     notes: list[str] = field(default_factory=list)
     # Since it was last begun anew.
     said: str = ""
-    called: bool = False
+    calls: list[ToolCall] = field(default_factory=list)
     cost: float = 0.0
     # Who gives it, or was the last to fail.
     asked: Candidate | None = None
@@ -40,10 +40,18 @@ class Answer:
         """Whether anything was said."""
         return bool(self.said.strip())
 
-    def heard(self, delta: ChatDelta) -> None:
-        """A piece of it goes out."""
+    @property
+    def called(self) -> bool:
+        """Whether a tool was called."""
+        return bool(self.calls)
+
+    def heard(self, delta: ChatDelta) -> bool:
+        """Whether a piece of it goes out: a call that was made already, by its id, is not made again."""
+        if delta.tool_call is not None and delta.tool_call in self.calls:
+            return False
+        self.calls += [delta.tool_call] if delta.tool_call is not None else []
         self.said += delta.content
-        self.called = self.called or delta.tool_call is not None
+        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from picoqwen_core.errors import (
 from picoqwen_core.health import Vitals
 from picoqwen_core.hedge import Runner, Sleep, is_late, patience, race, stop_all
 from picoqwen_core.ladder import is_built_in, without_home
-from picoqwen_core.messages import ChatDelta, ChatRequest
+from picoqwen_core.messages import ChatDelta, ChatRequest, Usage
 from picoqwen_core.providers.provider import Provider
 from picoqwen_core.restart import restarted
 from picoqwen_core.spending import Purse
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from picoqwen_core.providers.remote import Remote
 
 _LOGGER = logging.getLogger(__name__)
-# What an upstream that has not answered yet is taken for; the machine itself is tried first.
-_UNKNOWN_SECONDS = 1.0
 _PROBE_JITTER = 0.1
 # Somebody listens for 5 seconds; what is left is for this machine to begin.
 FAILOVER_SECONDS = 4.8
@@ -131,7 +129,7 @@ class Hybrid:
             return [*(each for each in named if each in there), here]
         ordered = self._ordered(request, here, there)
         # Who is down is asked last of all: better a poor chance than silence.
-        return sorted(ordered, key=lambda each: not self._is_up(each))
+        return sorted(ordered, key=lambda each: not each.is_available())
 
     def others(self, request: ChatRequest) -> tuple[list[Candidate], list[Candidate], list[str]]:
         """The upstreams that may be told the whole of a request, those that may be told a part that says
@@ -173,8 +171,8 @@ class Hybrid:
                             )
                             answer.said = ""
                             continue
-                        answer.heard(delta)
-                        yield delta
+                        if answer.heard(delta):
+                            yield delta
             except PicoQwenError as err:
                 unheard = answer.said == before and not answer.called
                 if going_on and unheard and isinstance(err, ProviderRefused | RequestError):
@@ -193,7 +191,7 @@ class Hybrid:
         The first may take what its settings say.
         """
         passed = self._clock() - start
-        here = any(each.upstream is None and self._is_up(each) for each in waiting)
+        here = any(each.upstream is None and each.is_available() for each in waiting)
         if candidate.upstream is None or not here or passed < _AT_ONCE_SECONDS:
             return None
         return max(self._failover_seconds - passed, _LEAST_SECONDS)
@@ -259,9 +257,8 @@ class Hybrid:
 
     def _may_hedge(self, candidate: Candidate) -> bool:
         """Whether it may be asked too. The built-in model would always begin first, and knows little."""
-        return not (candidate.upstream is None and is_built_in(candidate.provider.models)) and self._is_up(
-            candidate
-        )
+        built_in = candidate.upstream is None and is_built_in(candidate.provider.models)
+        return not built_in and candidate.is_available()
 
     def _failed(
         self, candidate: Candidate, request: ChatRequest, answer: Answer, error: PicoQwenError
@@ -298,19 +295,10 @@ class Hybrid:
             case "cloud_first":
                 return [*there, here]
             case "cheapest":
-                return sorted(
-                    everyone, key=lambda each: self._purse.estimate(each.upstream, each.provider, request)
-                )
+                return sorted(everyone, key=lambda each: each.get_cost_estimate(_most(each, request)))
             case "fastest":
-                return sorted(everyone, key=_seconds)
+                return sorted(everyone, key=Candidate.get_latency_estimate)
         return everyone
-
-    def _is_up(self, candidate: Candidate) -> bool:
-        if candidate.upstream is None:
-            if not candidate.provider.is_available():
-                candidate.provider.start()
-            return candidate.provider.is_available()
-        return candidate.vitals.may_try()
 
     def _reservations(self, request: ChatRequest, plan: Sequence[Candidate]) -> list[str]:
         """Why somebody who might have been asked is not."""
@@ -341,8 +329,9 @@ class Hybrid:
                 vitals.probed(None)
 
 
-def _seconds(candidate: Candidate) -> float:
-    known = candidate.vitals.latency
-    if known is not None:
-        return known
-    return _UNKNOWN_SECONDS if candidate.upstream is not None else 0.0
+def _most(candidate: Candidate, request: ChatRequest) -> Usage:
+    """The most tokens that an answer may take; this machine's cost nothing."""
+    if candidate.upstream is None:
+        return Usage()
+    usage: Usage = candidate.provider.estimate(request)  # type: ignore[attr-defined]
+    return usage

@@ -71,7 +71,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "attempt": {"candidate", "spending", *VOCABULARY},
     "continuation": {"candidate", "ladder", "pseudonyms", *VOCABULARY},
-    "candidate": {"providers", "health", "upstreams", "pseudonyms", *VOCABULARY},
+    "candidate": {"providers", "health", "upstreams", "prices", "pseudonyms", *VOCABULARY},
     "ladder": VOCABULARY,
     "pseudonyms": {"home", *VOCABULARY},
     "spending": {"budget", "prices", "upstreams", *VOCABULARY},

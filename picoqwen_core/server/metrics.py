@@ -95,6 +95,12 @@ def _others(told: Mapping[str, Any]) -> Iterator[str]:
         (labels, each["latency_ms"] / 1000) for labels, each in providers if each["latency_ms"] is not None
     )
     yield from _family("provider_latency_seconds", "gauge", "Time to the first piece, averaged.", times)
+    slow = (
+        (labels, each["latency_p95_ms"] / 1000)
+        for labels, each in providers
+        if each["latency_p95_ms"] is not None
+    )
+    yield from _family("provider_latency_p95_seconds", "gauge", "What 19 of 20 answers keep to.", slow)
     budget = told["budget"] or {}
     spent = [
         ({"period": name.removeprefix("spent_").removeprefix("this_")}, value)

@@ -152,6 +152,12 @@ async def test_a_tool_is_never_called_twice(house, http, stand_in):
     assert stand_in.bodies == []
 
 
+async def test_a_call_that_comes_twice_is_made_once(house, http, stand_in):
+    local = FakeProvider(CALL, CALL, ChatDelta(finish_reason="tool_calls"))
+    url = await house(local, [cloud(stand_in, trusted=True)])
+    assert len((await ask(http, url, tools=[TOOL]))["choices"][0]["message"]["tool_calls"]) == 1
+
+
 async def test_a_call_that_was_cut_is_made_once_by_the_next(house, http, stand_in):
     local = FakeProvider(CALL, ChatDelta(finish_reason="tool_calls"))
     url = await house(local, [cloud(stand_in, "cut_mid_call", trusted=True)], routing="cloud_first")
@@ -267,44 +273,8 @@ async def test_at_the_cap_this_machine_answers_and_says_so(house, http, stand_in
     assert (budget["spent_today"], budget["at_the_cap"]) == (pytest.approx(0.006), True)
 
 
-async def test_many_at_once_do_not_pass_the_cap(house, http, stand_in):
-    priced = cloud(stand_in, input_price=10, output_price=100)
-    url = await house(
-        FakeProvider(ChatDelta(HERE), END), [priced], routing="cloud_first", budget_per_day=0.02
-    )
-    answers = await asyncio.gather(*(ask(http, url, max_tokens=50) for _ in range(20)))
-    paid = [each["picoqwen"]["cost"] for each in answers if each["picoqwen"]["provider"] == "cloud"]
-    # What the server counted itself; each may have cost 0.0051 when it was booked.
-    due = stand_in.prompt_tokens * 10e-6 + stand_in.completion_tokens * 100e-6
-    assert len(answers) == 20
-    assert 0 < len(paid) < 20
-    assert sum(paid) == pytest.approx(due)
-    assert due <= 0.02
-
-
-async def test_who_says_that_nothing_is_left_is_not_asked_again(house, http, stand_in):
-    url = await house(
-        FakeProvider(ChatDelta(HERE), END), [cloud(stand_in, "last_one")], routing="cloud_first"
-    )
-    assert [text(await ask(http, url)) for _ in range(2)] == [THERE, HERE]
-    assert len(stand_in.bodies) == 1
-
-
-async def test_a_second_silent_server_gets_what_time_is_left(house, http, stand_in):
-    first = cloud(stand_in, "stall_first", "first", timeout=0.7)
-    second = cloud(stand_in, "stall_first", "second", timeout=3600)
-    url = await house(FakeProvider(ChatDelta(HERE), END), [first, second], routing="cloud_first")
-    answer = await ask(http, url)
-    assert text(answer) == HERE
-    assert "second: nothing in the " in answer["picoqwen"]["notes"][1]
-    async with http.get(f"{url}/api/v1/health") as response:
-        vitals = (await response.json())["hybrid"]["providers"]
-    # It was not given its time, so it has not failed.
-    assert [(each["name"], each["failures"]) for each in vitals[1:]] == [("first", 1), ("second", 0)]
-
-
 async def test_the_cheapest_is_this_machine_and_the_fastest_is_known_by_its_answers(house, http, stand_in):
-    slow = FakeProvider(0.3, ChatDelta(HERE), END)
+    slow = FakeProvider(1.5, ChatDelta(HERE), END)
     url = await house(slow, [cloud(stand_in)])
     assert text(await ask(http, url, routing="cheapest")) == HERE
     assert text(await ask(http, url, routing="cloud_first")) == THERE
@@ -389,6 +359,7 @@ async def test_metrics_count_failovers_and_money(house, http, stand_in):
     assert lines['picoqwen_provider_failures_total{provider="ill",model="ill/500"}'] == "1"
     assert lines['picoqwen_provider_answers_total{provider="cloud",model="cloud/well"}'] == "1"
     assert lines['picoqwen_provider_up{provider="cloud",model="cloud/well"}'] == "1"
+    assert float(lines['picoqwen_provider_latency_p95_seconds{provider="cloud",model="cloud/well"}']) > 0
     assert float(lines['picoqwen_spent_dollars{period="today"}']) > 0
 
 
