@@ -118,6 +118,47 @@ async def test_two_agents_of_one_entry_answer_each_with_its_own_tools(house: Hou
     assert set(await entities_of(house)) == before
 
 
+async def test_a_door_is_unlocked_by_a_yes_from_another_room_and_written_down(
+    house: House, satellite
+) -> None:
+    door = "lock.front_door"
+    before = set(await entities_of(house))
+    doors = await add(house, "actions", name="Doors", services=["lock.unlock"])
+    (api,) = [
+        each["id"] for each in (await house.client.call("llm/api/list"))["apis"] if each["name"] == "Doors"
+    ]
+    keeper = await add(house, "conversation", name="Keeper", llm_hass_api=["assist", api], max_history=5)
+    (agent,) = {each for each in set(await entities_of(house)) - before if each.startswith("conversation.")}
+    conversation = await Conversation.open(house.client, agent)
+
+    async def say(text: str, room: str) -> Any:
+        return await conversation.say(text, path="process", device_id=await satellite(room))
+
+    asked = await say("unlock the front door", "Bedroom")
+    assert (asked.text, asked.changes, asked.continues) == ("Shall I unlock the Front door?", [], True)
+    declined = await say("no, thanks", "Bedroom")
+    assert declined.changes == []
+    nothing = await say("yes", "Kitchen")
+    assert door not in {change.entity_id for change in nothing.changes}
+
+    await say("unlock the front door", "Bedroom")
+    done = await say("yes, please", "Kitchen")
+    assert {change.entity_id: change.after for change in done.changes} == {door: "unlocked"}
+    assert done.text == "Done. Front door: Unlocked."
+    (log,) = [
+        state
+        for entity_id, state in (await house.client.states()).items()
+        if entity_id.startswith("event.") and entity_id.endswith("_acts")
+    ]
+    told = log["attributes"]
+    assert (told["event_type"], told["entities"], told["said"]) == ("done", [door], "yes, please")
+    assert (told["asked_with"], told["place"]) == ("unlock the front door", "Kitchen")
+
+    for subentry in (keeper, doors):
+        await delete(house, subentry)
+    assert set(await entities_of(house)) == before
+
+
 async def test_reload_and_unload_leave_nothing_behind(house: House) -> None:
     subentry = await add(house, "actions", name="Lamps only", services=["light.turn_on"])
     entry = await entry_of(house)
