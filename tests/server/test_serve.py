@@ -235,3 +235,37 @@ async def test_where_too_many_wait_the_next_is_told_when_to_come_back(tmp_path: 
 async def _answered(session: aiohttp.ClientSession, url: str, body: dict) -> tuple[int, str | None, str]:
     async with session.post(url, json=body) as response:
         return response.status, response.headers.get("Retry-After"), await response.text()
+
+
+async def test_a_killed_server_fails_its_answers_and_comes_back_with_what_it_kept(
+    tmp_path: Path, monkeypatch
+):
+    models = tmp_path / "models"
+    models.mkdir()
+    write_tiny(models / "tiny.gguf")
+    monkeypatch.setenv("PICOQWEN_API_KEY_FILE", str(tmp_path / "key"))
+    flags = ("--model", str(models / "tiny.gguf"), "--models-dir", str(models), "--no-built-in")
+    before = sorted(each.name for each in models.iterdir())
+    async with started(*flags) as process:
+        url = await url_of(process)
+        key = {"Authorization": f"Bearer {(tmp_path / 'key').read_text()}"}
+        (worker,) = psutil.Process(process.pid).children()
+        async with (
+            aiohttp.ClientSession(timeout=LIMIT, headers=key) as session,
+            session.post(f"{url}/api/v1/chat", json=asking(stream=True)) as response,
+        ):
+            await response.content.readuntil(b"\n\n")
+            process.kill()
+            with pytest.raises(aiohttp.ClientPayloadError):
+                async with asyncio.timeout(STOP_SECONDS):
+                    await response.read()
+        assert not psutil.wait_procs([worker], timeout=STOP_SECONDS)[1]
+
+    async with (
+        started(*flags, "--port", url.rpartition(":")[2]) as process,
+        aiohttp.ClientSession(timeout=LIMIT, headers=key) as session,
+    ):
+        assert await url_of(process) == url
+        assert (await _answered(session, f"{url}/api/v1/chat", asking(max_tokens=2)))[0] == 200
+        assert await stop(process) == 0
+    assert sorted(each.name for each in models.iterdir()) == before
