@@ -1,4 +1,4 @@
-"""Agents: planted orders that get through the policy, and what agents add to the API process's memory."""
+"""Agents: planted orders that get through the policy, research runs, what agents add to the API's memory."""
 
 import argparse
 import asyncio
@@ -7,8 +7,9 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from benchmarks.agent_web import research
+from benchmarks.agent_web import research, research_with
 from tests.agents.red_team import allow_all, house, in_a_flow, injections
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,12 +43,15 @@ def main(argv: list[str] | None = None) -> int:
     """Measure and print; 0 where nothing gets through."""
     parser = argparse.ArgumentParser(prog="script/bench agents", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object at the end")
+    parser.add_argument(
+        "--model", type=Path, help="a model file: research is run with it too, in a whole server"
+    )
     arguments = parser.parse_args(argv)
     table = asyncio.run(_injections())
     _show(table)
     tried, through, unguarded = (sum(row[column] for row in table.values()) for column in range(3))
     found = asyncio.run(research())
-    figures = {
+    figures: dict[str, Any] = {
         "injections_tried": tried,
         "injections_through": through,
         "injections_through_without_policy": unguarded,
@@ -57,11 +61,31 @@ def main(argv: list[str] | None = None) -> int:
         "research_failed_calls": found["failed_calls"],
         **conformance(),
     }
+    if arguments.model is not None:
+        figures |= _with_model(arguments.model)
     for name, value in figures.items():
         print(f"{name:36} {value}")
     if arguments.json:
         print(json.dumps(figures))
     return 1 if through else 0
+
+
+def _with_model(path: Path) -> dict[str, Any]:
+    """The figures of a research run with a model file."""
+    run = asyncio.run(research_with(path))
+    print(f"research with {path.name}: {run['state']}; limits hit: {', '.join(run['limits_hit']) or 'none'}")
+    print(f"answer: {run['output'][:300]!r}")
+    return {
+        "research_model": path.name,
+        "research_model_state": run["state"],
+        "research_model_limits_hit": run["limits_hit"],
+        "research_model_rounds": run["rounds"],
+        "research_model_sources": len(run["sources"]),
+        "research_model_calls": run["usage"]["steps"],
+        "research_model_unusable": len(run["unusable"]),
+        "research_model_tokens": run["usage"]["completion_tokens"],
+        "research_model_seconds": run["usage"]["seconds"],
+    }
 
 
 def conformance(report: Path = REPORT) -> dict[str, int | None]:

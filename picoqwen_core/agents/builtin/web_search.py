@@ -124,10 +124,21 @@ def _from_searxng(body: bytes) -> list[Found]:
     import json  # noqa: PLC0415
 
     try:
-        results = json.loads(body)["results"]
-        return [Found(str(r.get("title", "")), str(r["url"]), str(r.get("content", ""))) for r in results]
+        answer = json.loads(body)
+        # Some kinds of results have no address or no text, and values may be null.
+        found = [
+            Found(str(each.get("title") or ""), str(each["url"]), str(each.get("content") or ""))
+            for each in answer["results"]
+            if each.get("url")
+        ]
+        silent = [str(engine) for engine, *_ in answer.get("unresponsive_engines") or ()]
     except (ValueError, KeyError, TypeError, AttributeError) as err:
         raise ToolError("SearXNG's answer is not what its format json promises", untrusted=True) from err
+    if not found and silent:
+        raise ToolError(
+            f"SearXNG found nothing, and these engines did not answer it: {', '.join(silent)[:200]}"
+        )
+    return found
 
 
 ENGINES: dict[str, Callable[[Toolbox], Search]] = {"duckduckgo": duckduckgo, "searxng": searxng}

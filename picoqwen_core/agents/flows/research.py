@@ -69,7 +69,7 @@ async def _plan(run: Run, question: str, rounds: int, search: str) -> list[str]:
     queries = [question[:300]]
     try:
         system = "Write short web searches for the question, each with other words."
-        found = await run.llm.json(system, f"Question: {question}", schema)
+        found = await run.llm.json(system, f"Question: {question}", schema, 400)
         queries += [each.strip()[:300] for each in found["queries"] if isinstance(each, str) and each.strip()]
     except PicoQwenError as err:
         run.step("plan_failed", reason=str(err)[:200])
