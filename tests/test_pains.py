@@ -154,7 +154,7 @@ class TestPain5SaysDoneDoesNothingOrPrintsTheCall:
 
     def test_the_built_in_model_speaks_of_success_only_after_the_result(self):
         request = ChatRequest((Message("user", "turn on the kitchen lamp"),), tools=(ON,), home=home())
-        deltas = list(HomeResponder(lambda _prompt: "<on><1>").respond(request))
+        deltas = list(HomeResponder(lambda _prompt: ("<on><1>", 1.0)).respond(request))
         assert any(each.tool_call for each in deltas)
         assert "".join(each.content for each in deltas) == ""
 

@@ -1,7 +1,8 @@
-"""Measures the built-in model on requests that training never saw, with the engine that serves it.
+"""Measures what understands a home on requests that training never saw, with the engine that serves it.
 
 Homes, names, rooms and wordings are of the validation split. A request counts as right when the decision has
 the same effect: the same verbs and values on the same entities, the same question, or the same refusal.
+"ladder" is what the server does, rules and model together; "model" is the model alone, whatever the language.
 Requests come in the mix of the generator, so a category with few wordings to hold out counts for less.
 """
 
@@ -9,15 +10,16 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from picoqwen_core.home.decision import Act, Action, Clarify, Decision, Query
+from picoqwen_core.home.deciding import Complete, decide
+from picoqwen_core.home.decision import Act, Action, Clarify, Decision, Escalate, Query
 from picoqwen_core.home.dsl import UndecodableError, decode, encode, what_plays
 from picoqwen_core.home.gloss import LANGUAGES
 from picoqwen_core.home.linked import Linked
@@ -35,8 +37,8 @@ from training.draw import draws, foreign_draws
 BUILT_IN = Path(__file__).parents[1] / "picoqwen_core" / "home" / "models" / "pico-home.gguf"
 MAX_OUTPUT = 64
 _PERCENTAGES = ("brightness", "fan_speed", "position", "volume", "humidity")
-# A prompt in, the output and its probability out.
-Complete = Callable[[str], tuple[str, float]]
+Who = Literal["ladder", "model"]
+WHO: tuple[Who, ...] = ("ladder", "model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ def measure(
     *,
     seed: int = 2026,
     complete: Complete | None = None,
+    who: Who = "ladder",
 ) -> dict[str, Any]:
     """Accuracy and what goes with it on requests of the validation split, for a benchmark.
 
@@ -142,7 +145,7 @@ def measure(
     Shares are of 1; `by_category` holds [right, requests] of each.
     """
     complete = complete or Greedy(BUILT_IN)
-    outcomes = list(outcomes_of(complete, requests, language, entities, seed))
+    outcomes = list(outcomes_of(complete, requests, language, entities, seed, who))
     right = sum(o.right for o in outcomes)
     elsewhere = [o for o in outcomes if o.category == "elsewhere"]
     questions = [o for o in outcomes if o.category == "question"]
@@ -167,25 +170,41 @@ def measure(
 
 
 def outcomes_of(
-    complete: Complete, count: int, language: str, entities: int | None, seed: int
+    complete: Complete, count: int, language: str, entities: int | None, seed: int, who: Who
 ) -> Iterator[Outcome]:
-    """`count` requests in the mix that the generator draws. What the linker cannot serve counts as wrong."""
+    """`count` requests in the mix that the generator draws."""
     stream = (
         draws(seed, "validation", entities)
         if language == "en"
         else foreign_draws(seed, "validation", language)
     )
+    one = _by_ladder if who == "ladder" else _by_model
     for category, home, turn in islice(stream, count):
-        linked = link(home, turn.text, turn.history)
-        if not is_served(linked, turn):
-            yield Outcome(category, False, False, 0.0, 0.0)
-            continue
-        start = time.perf_counter()
-        output, confidence = complete(render_prompt(linked))
-        milliseconds = (time.perf_counter() - start) * 1000
-        right = is_right(output, turn.decision, linked)
-        wrong = not right and acts_wrongly(output, turn.decision, linked)
-        yield Outcome(category, right, wrong, confidence, milliseconds)
+        yield one(category, home, turn, complete)
+
+
+def _by_ladder(category: str, home: HomeContext, turn: Turn, complete: Complete) -> Outcome:
+    """What the server would do; what nobody understands is left to a larger model."""
+    start = time.perf_counter()
+    decided = decide(turn.text, home, turn.history, complete)
+    milliseconds = (time.perf_counter() - start) * 1000
+    decision = decided.decision if decided is not None else Escalate()
+    right = bool(effect(decision, home) == effect(turn.decision, home))
+    wrong = not right and bool(_done(decision, home) - _done(turn.decision, home))
+    return Outcome(category, right, wrong, decided.probability if decided else 0.0, milliseconds)
+
+
+def _by_model(category: str, home: HomeContext, turn: Turn, complete: Complete) -> Outcome:
+    """The model's own output. What the linker cannot serve counts as wrong."""
+    linked = link(home, turn.text, turn.history)
+    if not is_served(linked, turn):
+        return Outcome(category, False, False, 0.0, 0.0)
+    start = time.perf_counter()
+    output, confidence = complete(render_prompt(linked))
+    milliseconds = (time.perf_counter() - start) * 1000
+    right = is_right(output, turn.decision, linked)
+    wrong = not right and acts_wrongly(output, turn.decision, linked)
+    return Outcome(category, right, wrong, confidence, milliseconds)
 
 
 def is_served(linked: Linked, turn: Turn) -> bool:
@@ -239,7 +258,8 @@ def interval(right: int, total: int) -> tuple[float, float]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Print accuracy by language and category; with --json one object on the last line."""
+    """Print accuracy by language and category, of the ladder and of the model alone; with --json one object
+    on the last line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=BUILT_IN)
     parser.add_argument("--requests", type=int, default=3000)
@@ -250,8 +270,12 @@ def main(argv: list[str] | None = None) -> None:
     complete = Greedy(arguments.model)
     figures: dict[str, Any] = {}
     for language in arguments.languages:
-        figures[language] = measure(arguments.requests, language, seed=arguments.seed, complete=complete)
-        _print(language, figures[language])
+        for who in WHO:
+            name = language if who == "ladder" else f"{language}_model"
+            figures[name] = measure(
+                arguments.requests, language, seed=arguments.seed, complete=complete, who=who
+            )
+            _print(f"{language}, {who}", figures[name])
     small, large = (
         measure(arguments.requests // 3, "en", size, seed=arguments.seed, complete=complete)["accuracy"]
         for size in (20, 1000)
@@ -261,8 +285,8 @@ def main(argv: list[str] | None = None) -> None:
         print(json.dumps({**figures, "accuracy_drop_1000_entities": round(small - large, 4)}))
 
 
-def _print(language: str, figures: dict[str, Any]) -> None:
-    print(f"{language}: {'category':<12}{'requests':>9}{'right':>8}   95 % interval")
+def _print(title: str, figures: dict[str, Any]) -> None:
+    print(f"{title}\n    {'category':<12}{'requests':>9}{'right':>8}   95 % interval")
     rows = [*sorted(figures["by_category"].items()), ("all", _total(figures["by_category"]))]
     for category, (right, total) in rows:
         low, high = interval(right, total)

@@ -255,8 +255,9 @@ class LoadedModel:
         meter = _Meter()
         prompt_tokens = 0
 
-        def complete(prompt: str) -> str:
+        def complete(prompt: str) -> tuple[str, float]:
             nonlocal prompt_tokens
+            weights = Weights(0)
             ids = self._tokenizer.encode(prompt)
             prompt_tokens += len(ids)
             stream = self.engine.generate(
@@ -267,11 +268,12 @@ class LoadedModel:
                 cancelled=cancelled,
                 priority=PRIORITIES[request.priority],
                 counts=meter,
+                weights=weights,
             )
             output = list(stream)
             if cancelled():
                 raise _Cancelled
-            return self._tokenizer.decode(output)
+            return self._tokenizer.decode(output), math.exp(sum(each.logprob for each in weights.entries))
 
         reason: FinishReason = "stop"
         rule = ""

@@ -4,47 +4,35 @@ Rules are tried first where they are better, then the model, which maps a compac
 Whoever decided, what is done or said of it is the same, and deterministic.
 """
 
-import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from picoqwen_core.home import reply
 from picoqwen_core.home.answers import answer
-from picoqwen_core.home.asked import settle
+from picoqwen_core.home.deciding import RULED, SPOKEN, Complete, decide
 from picoqwen_core.home.decision import Act, Cannot, Clarify, Decision, Escalate, Query, Target
-from picoqwen_core.home.dsl import UndecodableError, decode
 from picoqwen_core.home.fixed import fixed
-from picoqwen_core.home.gloss import known_language
-from picoqwen_core.home.history import History, history_of
-from picoqwen_core.home.linker import link
+from picoqwen_core.home.history import history_of
 from picoqwen_core.home.lookups import lookup, weather_now
 from picoqwen_core.home.plan import plan
-from picoqwen_core.home.render import render_prompt
 from picoqwen_core.home.static_context import home_from_prompt
-from picoqwen_core.home.toolbox import RULE_PREFIX, Toolbox
+from picoqwen_core.home.toolbox import CALL_PREFIX, RULE_PREFIX, Toolbox
 from picoqwen_core.messages import NO_HOME_SENT, NOT_ABOUT_HOME, ChatDelta, ChatRequest, HomeContext, ToolCall
-
-# Languages that the shipped model understands well enough to act, and those that rules read before it:
-# see docs/adr/0011.
-SPOKEN = ("en",)
-RULED = ("de", "fr", "es", "nl", "it")
-_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A request, the home it is about, and what was said; tools make the calls of whoever decided."""
+    """The home that is spoken of, and what was said; tools make the calls of whoever decided."""
 
-    request: ChatRequest
     home: HomeContext
     text: str
     tools: Toolbox
 
 
 class HomeResponder:
-    """Answers chat requests; `complete` maps a prompt to the model's raw output text."""
+    """Answers chat requests; `complete` maps a prompt to the model's raw output text and its probability."""
 
-    def __init__(self, complete: Callable[[str], str], *, rules: bool = True) -> None:
+    def __init__(self, complete: Complete, *, rules: bool = True) -> None:
         self._complete, self._rules = complete, rules
 
     def respond(self, request: ChatRequest) -> Iterator[ChatDelta]:
@@ -60,39 +48,22 @@ class HomeResponder:
         return self._answer(request, home, text)
 
     def _answer(self, request: ChatRequest, home: HomeContext, text: str) -> Iterator[ChatDelta]:
-        language = home.language.replace("_", "-").partition("-")[0].casefold()
         history = history_of(request.messages, home)
-        if self._rules and language in RULED:
-            # Only who speaks such a language pays for its templates.
-            from picoqwen_core.home.rules.rules import decide  # noqa: PLC0415
+        decided = decide(text, home, history, self._complete, rules=self._rules)
+        if decided is None:
+            return _leave(_why_not(home), _not_understood(home))
+        tools = Toolbox(request.tools, RULE_PREFIX if decided.rule else CALL_PREFIX)
+        deltas = _carry_out(decided.decision, _Asked(home, text, tools))
+        return _by_rule(deltas, decided.rule) if decided.rule else deltas
 
-            if (ruled := decide(text, home, known_language(language), history)) is not None:
-                _LOGGER.debug("a rule read %r: %s", text, ruled)
-                asked = _Asked(request, home, text, Toolbox(request.tools, RULE_PREFIX))
-                return _by_rule(_carry_out(ruled.decision, asked), ruled.why)
-        if language not in SPOKEN:
-            return _leave(
-                f"no rule reads it, and the model does not understand {home.language}", _not_understood(home)
-            )
-        asked = _Asked(request, home, text, Toolbox(request.tools))
-        decision = self._by_model(asked, history)
-        return (
-            _leave("it did not understand", _not_understood(home))
-            if decision is None
-            else _carry_out(decision, asked)
-        )
 
-    def _by_model(self, asked: _Asked, history: History | None) -> Decision | None:
-        """What the model decides; None where its output means nothing."""
-        linked = link(asked.home, asked.text, history)
-        prompt = render_prompt(linked)
-        output = self._complete(prompt)
-        _LOGGER.debug("%s -> %s", prompt, output)
-        try:
-            return settle(decode(output, linked), linked, history)
-        except UndecodableError as err:
-            _LOGGER.debug("not understood: %s", err)
-            return None
+def _why_not(home: HomeContext) -> str:
+    """Why nobody here understands a request."""
+    if home.language.casefold()[:2] in SPOKEN:
+        return "it did not understand"
+    if home.language.casefold()[:2] in RULED:
+        return f"no rule reads it, and it does not understand {home.language}"
+    return f"it does not understand {home.language}"
 
 
 def _tell(query: Query, asked: _Asked) -> Iterator[ChatDelta]:

@@ -39,7 +39,7 @@ def test_a_german_request_is_linked_like_an_english_one() -> None:
 
 def test_what_no_rule_reads_in_other_languages_is_left_to_a_larger_model() -> None:
     asked: list[str] = []
-    responder = HomeResponder(lambda prompt: asked.append(prompt) or "<off><1>")  # type: ignore[func-returns-value]
+    responder = HomeResponder(lambda prompt: asked.append(prompt) or ("<off><1>", 1.0))  # type: ignore[func-returns-value]
     request = ChatRequest(
         messages=(Message("user", "zaubere mir die Deckenlampe rosa gepunktet"),), home=HOME
     )

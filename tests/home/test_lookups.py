@@ -21,7 +21,7 @@ WEATHER = entity("weather.here", "Forecast", state="rainy", temperature=7.5)
 
 def ask(output: str, *said: Message, more: tuple[Any, ...] = (), **changes: Any) -> list[ChatDelta]:
     request = ChatRequest(said, **{"home": home("living", *more), "tools": LOOKUPS, **changes})
-    return list(HomeResponder(lambda _prompt: output).respond(request))
+    return list(HomeResponder(lambda _prompt: (output, 1.0)).respond(request))
 
 
 def called(deltas: list[ChatDelta]) -> list[tuple[str, dict[str, Any]]]:

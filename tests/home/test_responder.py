@@ -16,7 +16,7 @@ from tests.home.test_reply import conversation, result
 def respond(output: str, text: str = "turn off the kitchen lamp", **changes: Any) -> list[ChatDelta]:
     """What the responder makes of a model that writes `output`."""
     request = ChatRequest((Message("user", text),), **{"tools": TOOLS, "home": home(), **changes})
-    return list(HomeResponder(lambda _prompt: output).respond(request))
+    return list(HomeResponder(lambda _prompt: (output, 1.0)).respond(request))
 
 
 def spoken(deltas: list[ChatDelta]) -> str:
@@ -35,7 +35,7 @@ def test_an_action_becomes_a_call_and_no_words() -> None:
 def test_the_prompt_is_what_the_linker_found() -> None:
     prompts: list[str] = []
     request = ChatRequest((Message("user", "lamp off"),), home=home("kitchen"), tools=TOOLS)
-    responder = HomeResponder(lambda prompt: prompts.append(prompt) or "<off><1>")
+    responder = HomeResponder(lambda prompt: prompts.append(prompt) or ("<off><1>", 1.0))
     list(responder.respond(request))
     assert prompts == ["<home><here> lamp<part><1> off<cands><1><d:light><part><here><go>"]
 
@@ -60,7 +60,23 @@ def test_results_are_reported_without_asking_the_model() -> None:
     ],
 )
 def test_everything_else_is_said_and_nothing_done(output: str, text: str) -> None:
-    assert spoken(respond(output)) == text
+    assert spoken(respond(output, "zap the kitchen lamp")) == text
+
+
+@pytest.mark.parametrize(
+    ("output", "probability", "tool", "rule"),
+    [
+        ("<on><1>", 0.99, "intent__HassTurnOn", False),
+        ("<on><1>", 0.5, "intent__HassTurnOff", True),
+        ("nonsense", 0.99, "intent__HassTurnOff", True),
+        ("<escalate>", 0.99, "intent__HassTurnOff", True),
+    ],
+)
+def test_in_english_a_rule_is_believed_where_the_model_is_not_sure(output, probability, tool, rule) -> None:
+    request = ChatRequest((Message("user", "turn off the kitchen lamp"),), home=home(), tools=TOOLS)
+    call, end = HomeResponder(lambda _prompt: (output, probability)).respond(request)
+    assert call.tool_call is not None
+    assert (call.tool_call.name, bool(end.rule)) == (tool, rule)
 
 
 def test_without_tools_nothing_is_claimed() -> None:
@@ -99,14 +115,14 @@ def test_the_report_of_what_a_rule_did_is_told_to_be_its_own() -> None:
         )
         for m in messages
     ]
-    said = list(HomeResponder(lambda _prompt: "").respond(ChatRequest(tuple(ours), home=GERMAN)))
+    said = list(HomeResponder(lambda _prompt: ("", 1.0)).respond(ChatRequest(tuple(ours), home=GERMAN)))
     assert spoken(said) == "Ausgeschaltet: Kitchen Lamp."
     assert said[-1].rule
 
 
 def test_rules_can_do_only_what_the_caller_offers() -> None:
     request = ChatRequest((Message("user", "Kitchen Lamp ausschalten"),), home=GERMAN, tools=())
-    said = list(HomeResponder(lambda _prompt: "").respond(request))
+    said = list(HomeResponder(lambda _prompt: ("", 1.0)).respond(request))
     assert spoken(said) == "Das ist mir hier nicht möglich."
 
 

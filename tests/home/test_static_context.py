@@ -50,9 +50,9 @@ def test_a_device_of_the_prompt_is_commanded():
     asked = ChatRequest((system(PROMPT), Message("user", "turn on the kitchen lamp")), tools=(TOOL,))
     prompts = []
 
-    def complete(prompt: str) -> str:
+    def complete(prompt: str) -> tuple[str, float]:
         prompts.append(prompt)
-        return ""
+        return "", 1.0
 
     list(HomeResponder(complete).respond(asked))
     assert len(prompts) == 1

@@ -158,7 +158,12 @@ def _target(match: Match, home: HomeContext, domain: str | None) -> Target | Cla
         target = settled(home, Target(here=True, **kind))
         if not target.here or home.area is not None:
             return target
-        return Target(everywhere=True, **kind) if match.everything else Clarify(())
+        if match.everything:
+            return Target(everywhere=True, **kind)
+        playing = [
+            e.id for e in home.entities if e.domain == domain == "media_player" and e.state == "playing"
+        ]
+        return Target(tuple(playing)) if len(playing) == 1 else Clarify(())
     if "area" in slots:
         return Target(area=str(slots["area"]), **kind)
     if "floor" in slots:
