@@ -133,3 +133,21 @@ def test_without_rules_another_language_is_left_to_a_larger_model() -> None:
     )
     assert said[0].escalation
     assert not any(delta.tool_call or delta.rule for delta in said)
+
+
+@pytest.mark.parametrize(
+    ("text", "output", "probability", "acts"),
+    [
+        ("Kitchen Lamp ausknipsen", "<off><1>", 0.95, True),
+        ("Kitchen Lamp ausknipsen", "<off><1>", 0.6, False),
+        ("hast du Kitchen Lamp ausgeknipst", "<off><1>", 0.95, False),
+    ],
+)
+def test_in_other_languages_the_model_acts_where_no_rule_matches_and_it_is_sure(
+    text, output, probability, acts
+) -> None:
+    request = ChatRequest((Message("user", text),), home=GERMAN, tools=TOOLS)
+    deltas = list(HomeResponder(lambda _prompt: (output, probability)).respond(request))
+    assert any(delta.tool_call for delta in deltas) is acts
+    assert bool(deltas[0].escalation) is not acts
+    assert not any(delta.rule for delta in deltas)

@@ -4,7 +4,7 @@ import pytest
 
 from picoqwen_core.home.decision import Act, Action, Cannot, Clarify, Decision, Query, Target
 from picoqwen_core.home.history import History
-from picoqwen_core.home.rules.rules import decide
+from picoqwen_core.home.rules.rules import asks, decide, is_unknown
 from picoqwen_core.messages import HomeArea, HomeContext, HomeFloor
 from tests.home.house import entity
 
@@ -134,7 +134,31 @@ def test_a_similar_name_with_another_side_is_not_meant() -> None:
 
 
 def test_an_unknown_device_is_said_to_be_unknown() -> None:
-    assert read("schalte den Whirlpool ein") == Cannot("unknown_device")
+    assert is_unknown("schalte den Whirlpool ein", home(), "de")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mach alles aus",
+        "mach die Musik an",
+        "schalte die Stehlampe ein",
+        "schalt den Whirlpool ein?",
+        "wer hat den Whirlpool an",
+        "was fällt dir ein",
+    ],
+)
+def test_nothing_else_is_said_to_be_unknown(text: str) -> None:
+    assert not is_unknown(text, home(), "de")
+
+
+def test_questions_are_told_from_wishes() -> None:
+    assert asks("ist die Tür zu", "de")
+    assert asks("Stehlampe an?", "de")
+    assert not asks("kannst du die Stehlampe anmachen?", "de")
+    assert asks("¿está abierta la puerta?", "es")
+    assert asks("hai chiuso la porta", "it")
+    assert not asks("accendi la luce", "it")
 
 
 @pytest.mark.parametrize(
@@ -187,3 +211,28 @@ def test_own_templates_of_every_language_are_for_known_verbs() -> None:
         own = _read_own(language)
         assert set(own["verbs"]) <= set(DOMAINS_OF_VERB)
         assert set(own) == {"rules", "verbs", "lists"}
+
+
+@pytest.mark.parametrize(
+    ("text", "area", "decision"),
+    [
+        ("mach alles aus", None, do("off", Target(everywhere=True))),
+        ("mach alles aus", "wohnen", do("off", Target(area="wohnen"))),
+        ("fahr den Rollladen ganz runter", None, do("close", one("cover.rollo"))),
+        ("öffne den Rollladen zur Hälfte", None, do("position", one("cover.rollo"), 50.0)),
+        ("stell das Thermostat um zwei Grad höher", None, do("warmer", one("climate.heizung"), 2.0)),
+        (
+            "auf welche Temperatur ist das Thermostat eingestellt",
+            None,
+            Query("value", one("climate.heizung"), "set_temperature"),
+        ),
+        ("öffne das Garagentor", None, Cannot("unknown_device")),
+        (
+            "sind noch irgendwo Lampen an?",
+            None,
+            Query("which", Target(everywhere=True, domain="light"), "on"),
+        ),
+    ],
+)
+def test_our_own_templates_go_beyond_the_packages(text: str, area, decision: Decision) -> None:
+    assert read(text, area) == decision

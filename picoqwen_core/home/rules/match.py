@@ -14,8 +14,8 @@ class Match:
 
     slots: `name` holds the ids of all entities of that name, `area` and `floor` an id or HERE, other texts
     are as they were said, and numbers are numbers. domains: what the named thing may be; empty for anything.
-    response: which kind of answer the template wants ("one_yesno", "which", ...). everything: whether "all"
-    was said.
+    response: which kind of answer the template wants ("one_yesno", "which", ...). everything and
+    here: whether "all" or "in this room" was said.
     """
 
     intent: str
@@ -23,3 +23,4 @@ class Match:
     domains: frozenset[str] = frozenset()
     response: str = ""
     everything: bool = False
+    here: bool = False

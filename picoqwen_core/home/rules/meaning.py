@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from picoqwen_core.home.decision import Act, Action, Clarify, Decision, Query, QueryKind, Target, Verb
+from picoqwen_core.home.decision import Act, Action, Cannot, Clarify, Decision, Query, QueryKind, Target, Verb
 from picoqwen_core.home.rules.match import HERE, Match
 from picoqwen_core.home.targets import resolve, settled
 from picoqwen_core.messages import HomeContext, HomeEntity
@@ -105,6 +105,10 @@ DOMAINS_OF_VERB: Mapping[str, tuple[str, ...]] = {
     "list_remove": ("todo",),
     "is": ("light", "switch", "fan", "media_player", "input_boolean", "lock", "cover", "valve"),
     "items": ("todo",),
+    "set_temperature": _CLIMATE,
+    "which_on": ("light",),
+    "all_on": ("light",),
+    "all_off": ("light",),
 }
 
 
@@ -145,8 +149,9 @@ def _default_domain(match: Match) -> str | None:
     return {"HassLightSet": "light", "HassSetVolumeRelative": "media_player"}.get(match.intent)
 
 
-def _target(match: Match, home: HomeContext, domain: str | None) -> Target | Clarify | None:
-    """What is meant; a question where several things have the name, or nobody knows the room."""
+def _target(match: Match, home: HomeContext, domain: str | None) -> Target | Clarify | Cannot | None:
+    """What is meant; a question where several things have the name, or nobody knows the room; and that it is
+    unknown where the home has nothing of the kind."""
     slots = match.slots
     if isinstance(slots.get("name"), tuple):
         return _named(match, home)
@@ -154,6 +159,8 @@ def _target(match: Match, home: HomeContext, domain: str | None) -> Target | Cla
     kind: dict[str, Any] = {"domain": domain, "device_class": str(device_class) if device_class else None}
     if domain is None and "area" not in slots and "floor" not in slots:
         return None
+    if domain is not None and not resolve(home, Target(everywhere=True, **kind)):
+        return Cannot("unknown_device")
     if slots.get("area") == HERE:
         target = settled(home, Target(here=True, **kind))
         if not target.here or home.area is not None:
@@ -163,7 +170,7 @@ def _target(match: Match, home: HomeContext, domain: str | None) -> Target | Cla
         playing = [
             e.id for e in home.entities if e.domain == domain == "media_player" and e.state == "playing"
         ]
-        return Target(tuple(playing)) if len(playing) == 1 else Clarify(())
+        return Target(tuple(playing)) if len(playing) == 1 and not match.here else Clarify(())
     if "area" in slots:
         return Target(area=str(slots["area"]), **kind)
     if "floor" in slots:
@@ -228,17 +235,33 @@ def _number(value: Any) -> float | str | None:
     return value.strip() if isinstance(value, str) and value.strip() else None
 
 
+def _everything(verb: Verb, match: Match, home: HomeContext) -> Act:
+    """All that can be switched: of a place that was said, of the speaker's room, or of the home."""
+    area = match.slots.get("area")
+    if area not in (None, HERE):
+        target = Target(area=str(area))
+    elif "floor" in match.slots:
+        target = Target(floor=str(match.slots["floor"]))
+    else:
+        target = Target(area=home.area) if home.area is not None else Target(everywhere=True)
+    return Act((Action(verb, target),))
+
+
 def _own(match: Match, home: HomeContext) -> Decision | None:
     """The verb stands in the intent's name; a template with no place means the speaker's room."""
     verb = match.intent.removeprefix(OWN_PREFIX)
+    if verb in ("all_on", "all_off"):
+        return _everything("on" if verb == "all_on" else "off", match, home)
+    if verb == "which_on":
+        return Query("which", Target(everywhere=True, domain="light"), "on")
     domain = str(match.slots.get("domain") or DOMAINS_OF_VERB[verb][0])
     target = _target(match, home, domain)
     if not isinstance(target, Target):
         return target
     if verb == "is":
         return Query("is", target, str(match.slots.get("state") or "on"))
-    if verb == "items":
-        return Query("value", target, "items")
+    if verb in ("items", "set_temperature"):
+        return Query("value", target, verb)
     value = next((_number(match.slots[s]) for s in ("step", "amount", "item") if s in match.slots), None)
     return Act((Action(verb, target, value),))  # type: ignore[arg-type]  # the keys of DOMAINS_OF_VERB
 

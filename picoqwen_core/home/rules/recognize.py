@@ -65,8 +65,9 @@ def _match(result: RecognizeResult, text: str, names: Names, language: str) -> M
             value = names.entities.get(str(value), ())
         slots[entity.name] = value
     small = words(language)
-    everything = small.everything.search(text) is not None and small.here.search(text) is None
-    return Match(result.intent.name, slots, _domains(result), result.response or "", everything)
+    here = small.here.search(text) is not None
+    everything = small.everything.search(text) is not None and not here
+    return Match(result.intent.name, slots, _domains(result), result.response or "", everything, here)
 
 
 def _domains(result: RecognizeResult) -> frozenset[str]:

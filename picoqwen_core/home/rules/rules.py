@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from picoqwen_core.home.decision import Act, Cannot, Clarify, Decision, Query
+from picoqwen_core.home.decision import Act, Clarify, Decision, Query
 from picoqwen_core.home.history import History
-from picoqwen_core.home.lexicon import KIND_WORDS
+from picoqwen_core.home.lexicon import IGNORED, KIND_WORDS
 from picoqwen_core.home.linked import Link, LinkKind
 from picoqwen_core.home.linker import link
 from picoqwen_core.home.rules import joined
@@ -50,9 +50,31 @@ def decide(text: str, home: HomeContext, language: str, history: History | None 
     if ruled is None and (corrected := reader.names.corrected(text)) != text:
         ruled = reader.ruled(corrected)
         ruled = replace(ruled, why=f"{ruled.why}, with a misheard name") if ruled is not None else None
-    if ruled is None and reader.is_unknown(text):
-        return Ruled(Cannot("unknown_device"), "nothing of the home is called so")
     return ruled
+
+
+def is_unknown(text: str, home: HomeContext, language: str) -> bool:
+    """Whether something is told to do something that this home does not have at all."""
+    names, small = names_of(home), words(language)
+    said = None if asks(text, language) else unknown_name(text, names, language)
+    if said is None or small.everything.search(said) or small.here.search(said):
+        return False
+    pieces = link(home, text).pieces
+    if any(isinstance(piece, Link) and piece.kind in _THINGS for piece in pieces):
+        return False
+    # "The music" is no name: where the home has something of the kind, more than a name was not understood.
+    stems = [token.stem for token in tokenize(said, language) if token.text not in IGNORED]
+    kinds = {kind for stem in stems for kind in KIND_WORDS.get(stem, ())}
+    named = any(stem not in KIND_WORDS for stem in stems)
+    return named or not kinds & {entity.domain for entity in home.entities}
+
+
+def asks(text: str, language: str) -> bool:
+    """Whether a sentence is a question, and not a wish that is put as one."""
+    small = words(language)
+    if small.polite.search(text):
+        return False
+    return text.rstrip().endswith("?") or small.asks.match(text.lstrip(" ¿")) is not None
 
 
 class _Reader:
@@ -141,20 +163,10 @@ class _Reader:
 
     def _as_asked(self, text: str, decision: Decision) -> Decision | None:
         """A question acts on nothing: "Lamp on?" asks whether it is; "can you turn it on?" does not ask."""
-        asks = text.rstrip().endswith("?") and self.words.polite.search(text) is None
-        if not asks or not isinstance(decision, Act):
+        if not text.rstrip().endswith("?") or not isinstance(decision, Act) or not asks(text, self.language):
             return decision
         action = decision.actions[0]
         state = _STATES.get(action.verb)
         if all(each.verb == "timer_status" for each in decision.actions):
             return decision
         return Query("is", action.target, state) if state and len(decision.actions) == 1 else None
-
-    def is_unknown(self, text: str) -> bool:
-        """Whether something is told to do something that this home does not have at all."""
-        if text.rstrip().endswith("?") and self.words.polite.search(text) is None:
-            return False
-        if unknown_name(text, self.names, self.language) is None:
-            return False
-        pieces = link(self.home, text).pieces
-        return not any(isinstance(piece, Link) and piece.kind in _THINGS for piece in pieces)
