@@ -7,7 +7,7 @@ import pytest
 
 from picoqwen_core.engine.weighing import LEAST, Weights, mean_logprob
 from picoqwen_core.errors import RequestError
-from picoqwen_core.messages import ChatRequest, Message, ToolSpec
+from picoqwen_core.messages import ChatRequest, Message, ScoreRequest, ToolSpec
 from tests.engine.test_loaded import CALL, answer, joined, loaded, loaded_home
 
 TOOL = ToolSpec("HassTurnOn", parameters={"properties": {"name": {"enum": ["lamp", "fan"]}}})
@@ -91,3 +91,9 @@ def test_a_token_is_weighed_among_what_was_allowed():
 def test_the_built_in_model_refuses_to_weigh_words_it_does_not_write():
     with pytest.raises(RequestError, match="logprobs: tiny writes decisions"):
         list(loaded_home("<on><1>").chat(ChatRequest((Message("user", "x"),), logprobs=1), lambda: False))
+
+
+def test_the_built_in_model_refuses_to_judge_what_it_was_never_taught():
+    asked = ScoreRequest((Message("user", "Is it dark? Answer Yes or No."),), ("Yes", "No"))
+    with pytest.raises(RequestError, match="cannot weigh choices; name a larger model"):
+        loaded_home("<on><1>").score(asked, lambda: False)
