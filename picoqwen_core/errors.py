@@ -20,6 +20,7 @@ PicoQwenError
 ├── ProviderError            another server that should have answered failed at it
 │   ├── ProviderUnavailable  it cannot be reached, or is busy; `retry_after` may say how long
 │   │   └── ProviderTimeout  it gave no sign of life; whether it worked, and will be paid for it, is not known
+│   │       └── ProviderHurried  it had less time than it may take
 │   └── ProviderRefused      it does not accept the key, the model or the request
 ├── NobodyAnswered           everybody who might have answered was asked, and failed
 ├── LimitReached             a run of an agent has used up its steps, tokens, seconds or money
@@ -179,6 +180,8 @@ class ProviderTimeout(ProviderUnavailable):
 
 class ProviderHurried(ProviderTimeout):
     """Another server had less time than it may take, since those before it had used it up."""
+
+    code = "provider_hurried"
 
 
 class ProviderRefused(ProviderError):
