@@ -34,6 +34,13 @@ _PATIENCE = 900.0
 # Steps that say that an answer of the model could not be used.
 _UNUSABLE = ("plan_failed", "no_facts", "not_weighed")
 FACTS = {4: "The Lumo 5 gives 806 lumens.", 5: "Our test of the Lumo 5 found 470 lumens."}
+TITLES = {
+    3: "Lamps and orders",
+    4: "Data sheet of the lamp",
+    5: "The lamp in our test",
+    6: "Nimbus 6",
+    7: "Nimbus 7",
+}
 
 
 async def _page(request: web.Request) -> web.StreamResponse:
@@ -45,19 +52,23 @@ async def _page(request: web.Request) -> web.StreamResponse:
     if number == 2:
         return web.Response(body=b"%PDF-1.7", content_type="application/pdf")
     extra = ORDER if number == 3 else FACTS.get(number, f"The Nimbus {number} is another lamp.")
-    head = f"<html><title>Page {number}</title>"
+    head = f"<html><title>{_title(number)}</title>"
     body = f"{head}<body><article><p>{extra}</p><p>{_FILLER}</p></article></body></html>"
     return web.Response(text=body, content_type="text/html")
+
+
+def _title(number: int) -> str:
+    return TITLES.get(number, f"Page {number}")
 
 
 async def _search(request: web.Request) -> web.StreamResponse:
     listed = LISTED.get(request.query["q"], tuple(range(9, PAGES)))
     base = f"http://{request.host}/p"
-    found = [{"title": f"Page {number}", "url": f"{base}/{number}", "content": ""} for number in listed]
+    found = [{"title": _title(number), "url": f"{base}/{number}", "content": ""} for number in listed]
     return web.json_response({"results": found})
 
 
-async def _scripted(request: ChatRequest) -> AsyncGenerator[ChatDelta]:
+async def scripted(request: ChatRequest) -> AsyncGenerator[ChatDelta]:
     """Answers each kind of question as its schema wants it, from the text that it is given."""
     user = request.messages[-1].content
     wanted = request.response_format.schema.get("properties", {}) if request.response_format else {}
@@ -88,7 +99,7 @@ async def research() -> dict[str, Any]:
         box = Toolbox(search="searxng", searxng_url=f"http://{host}", allowed_hosts=(host,))
         tools = Registry(built_in(["web_search", "read_page"], box))
         with tempfile.TemporaryDirectory() as folder:
-            orchestrator = AgentOrchestrator(_scripted, tools, built_in_flows())
+            orchestrator = AgentOrchestrator(scripted, tools, built_in_flows())
             runner = Runner(orchestrator, RunStore(Path(folder) / "runs.db"))
             running = runner.start("research", QUESTION, "bench")
             events = [event async for event in runner.events(running)]

@@ -51,8 +51,10 @@ const run = (flow, input) => follow(flow, `api/v1/flows/${encodeURIComponent(flo
 
 async function follow(flow, path, body) {
   const steps = element("ol", { class: "steps", "aria-live": "polite" });
+  const fold = element("details", { open: true }, element("summary", {}, t("steps")), steps);
+  const showStep = stepShower(steps);
   const output = element("div", { class: "text waiting" });
-  byId("run").replaceChildren(element("h2", {}, flow), steps, output);
+  byId("run").replaceChildren(element("h2", {}, flow), fold, output);
   running = new AbortController();
   setRunning(true);
   let text = "";
@@ -62,7 +64,7 @@ async function follow(flow, path, body) {
       if (event.type === "delta") output.replaceChildren(markdown(text += event.text ?? ""));
       else if (event.type === "done") result = event;
       else if (event.type === "error") throw Object.assign(new Error(event.message), { code: "" });
-      else if (event.type !== "started") steps.append(element("li", {}, stepText(event)));
+      else if (event.type !== "started") showStep(event);
     }
   } catch (error) {
     if (error.name === "AbortError") steps.append(element("li", {}, t("stopped")));
@@ -71,7 +73,12 @@ async function follow(flow, path, body) {
   output.classList.remove("waiting");
   running = null;
   setRunning(false);
-  if (result) showResult(output, result);
+  if (result) {
+    // The answer is what was wanted; how it came about can be unfolded.
+    fold.open = false;
+    fold.firstChild.textContent = `${t("steps")} (${steps.childElementCount})`;
+    showResult(output, result);
+  }
   await showRuns().catch(() => {});
 }
 
@@ -79,11 +86,18 @@ function showResult(output, { output: text, state, sources = [], limits_hit: lim
   output.replaceChildren(markdown(text));
   const links = sources.map(({ title, url }) => element("li", {}, link(title || url, url)));
   const used = Object.entries(usage).filter(([, value]) => typeof value === "number" && value > 0)
-    .map(([name, value]) => `${name} ${number(value, 2)}`);
+    .map(usedText);
   byId("run").append(...[
     links.length > 0 && element("h3", {}, t("sources")), links.length > 0 && element("ul", {}, links),
     note([t(`run_${state}`), ...limits, ...used].join(" · "))].filter(Boolean));
   announce(text);
+}
+
+function usedText([name, value]) {
+  if (name === "seconds") return `${number(value, 1)} s`;
+  if (name === "cost") return `$${number(value, 6)}`;
+  const key = { steps: "steps", prompt_tokens: "tokens_read", completion_tokens: "tokens_written" }[name];
+  return `${key ? t(key) : name} ${number(value)}`;
 }
 
 function link(text, url) {
@@ -91,11 +105,23 @@ function link(text, url) {
   return isWeb ? element("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, text) : text;
 }
 
-function stepText({ type, name, tool, state, reason, message, limit }) {
+/** Appends steps; what became of a call is told where the call stands. */
+function stepShower(steps) {
+  const calls = new Map();
+  return (event) => {
+    const call = event.type === "tool" ? JSON.stringify([event.tool, event.arguments]) : null;
+    const line = event.state === "called" ? null : calls.get(call);
+    if (line) line.textContent = stepText(event);
+    else steps.append(element("li", {}, stepText(event)));
+    if (call) calls.set(call, line ?? steps.lastChild);
+  };
+}
+
+function stepText({ type, name, tool, arguments: given = {}, state, reason, message, limit }) {
   if (type === "limit") return message ?? limit;
   if (type !== "tool") return name ?? message ?? type;
-  const said = state === "called" ? t("did_other", { name: tool }) : `${tool}: ${t(`run_${state}`)}`;
-  return reason ? `${said} (${reason})` : said;
+  const call = [state === "called" ? t("did_other", { name: tool }) : tool, ...Object.values(given).slice(0, 1)].join(": ");
+  return state === "called" ? call : `${call} – ${t(`run_${state}`)}${reason ? ` (${reason})` : ""}`;
 }
 
 function setRunning(is) {

@@ -129,6 +129,7 @@ export default {
   result: "Ergebnis",
   no_agents: "Dieser Server hat keine Agenten. Eine neuere Version bringt sie mit.",
   agents_off: "Agenten sind aus. Schalte sie in den Optionen der App oder mit agents = true ein und starte den Server neu.",
+  steps: "Schritte",
   sources: "Quellen",
   runs_before: "Frühere Läufe",
   run_done: "fertig",

@@ -133,6 +133,7 @@ export default {
   result: "Result",
   no_agents: "This server has no agents. They come with a newer version.",
   agents_off: "Agents are off. Turn them on in the app's options, or with agents = true, and start the server again.",
+  steps: "Steps",
   sources: "Sources",
   runs_before: "Earlier runs",
   run_done: "done",

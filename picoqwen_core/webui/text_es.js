@@ -129,6 +129,7 @@ export default {
   result: "Resultado",
   no_agents: "Este servidor no tiene agentes. Una versión más nueva los trae.",
   agents_off: "Los agentes están desactivados. Actívalos en las opciones de la aplicación, o con agents = true, y reinicia el servidor.",
+  steps: "Pasos",
   sources: "Fuentes",
   runs_before: "Ejecuciones anteriores",
   run_done: "terminado",

@@ -129,6 +129,7 @@ export default {
   result: "Résultat",
   no_agents: "Ce serveur n’a pas d’agents. Une version plus récente les apporte.",
   agents_off: "Les agents sont désactivés. Activez-les dans les options de l’application, ou avec agents = true, puis redémarrez le serveur.",
+  steps: "Étapes",
   sources: "Sources",
   runs_before: "Exécutions précédentes",
   run_done: "terminé",

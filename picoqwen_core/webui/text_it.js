@@ -129,6 +129,7 @@ export default {
   result: "Risultato",
   no_agents: "Questo server non ha agenti. Arrivano con una versione più recente.",
   agents_off: "Gli agenti sono disattivati. Attivali nelle opzioni dell’app, o con agents = true, e riavvia il server.",
+  steps: "Passi",
   sources: "Fonti",
   runs_before: "Esecuzioni precedenti",
   run_done: "finito",

@@ -129,6 +129,7 @@ export default {
   result: "Resultaat",
   no_agents: "Deze server heeft geen agenten. Een nieuwere versie brengt ze mee.",
   agents_off: "Agenten staan uit. Zet ze aan in de opties van de app, of met agents = true, en start de server opnieuw.",
+  steps: "Stappen",
   sources: "Bronnen",
   runs_before: "Eerdere uitvoeringen",
   run_done: "klaar",

@@ -41,6 +41,11 @@ def stand_in(port: int = 0, *key: str):
     return process(sys.executable, "-m", "tests.browser.stand_in", str(port), *key)
 
 
+def researching():
+    """The server with agents and a web of this machine."""
+    return process(sys.executable, "-m", "tests.browser.research")
+
+
 @pytest.fixture(scope="session")
 def scripted() -> Iterator[str]:
     """URL of a server whose answers are scripted."""

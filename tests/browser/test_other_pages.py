@@ -13,7 +13,7 @@ from aiohttp import web
 from playwright.sync_api import Page, expect
 
 from picoqwen_core.config import BUILT_IN_MODEL
-from tests.browser.conftest import PHONE, process, stand_in
+from tests.browser.conftest import PHONE, process, researching, stand_in
 from tests.browser.test_chat_page import last, say, wait_until_online
 from tests.hub.stand_in import StandIn
 
@@ -66,11 +66,25 @@ def test_an_agent_is_run_and_its_steps_and_sources_are_shown(scripted, visit):
 
     run = page.locator("#run")
     expect(run.locator("strong")).to_have_text("heat")
-    expect(run.locator(".steps li")).to_have_text(["plan", "Called web_search"])
+    expect(run.locator(".steps li")).to_have_text(["plan", "Called web_search: heat pumps"])
     assert [link.get_attribute("href") for link in run.locator("a").all()] == ["https://example.org/a"]
     expect(run).to_contain_text("done · tokens 321")
     expect(page.locator("#runs")).to_contain_text("research")
     assert asked == [{"input": "how do heat pumps work?", "stream": True}]
+
+
+def test_a_real_run_over_a_web_of_this_machine_shows_its_steps_and_sources(visit):
+    with researching() as (_, url):
+        page = visit(f"{url}#agents")
+        page.get_by_label("Task").fill("How bright is the Lumo 5 lamp?")
+        page.get_by_role("button", name="Run").click()
+
+        expect(page.locator("#run")).to_contain_text("The sources disagree")
+        expect(page.locator("#run")).to_contain_text("806 lumens")
+        expect(page.locator("#run a").filter(has_text="Data sheet")).to_be_visible()
+        assert page.locator("#run .steps li").count() > 10
+        # It is kept, and can be read again.
+        expect(page.locator("#runs li").first).to_contain_text("research")
 
 
 def test_an_agent_that_fails_says_why(scripted, visit):

@@ -5,7 +5,7 @@ Assistant asks beside that is answered with an error, as by a Supervisor that is
 """
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -41,30 +41,34 @@ class Supervisor:
         """What the app says of itself; only for a service that its config.yaml names."""
         if request.headers.get("Authorization") != f"Bearer {self.token}":
             return _refused(401, "who are you?")
-        said = await request.json()
-        if said["service"] not in self.config["discovery"]:
+        told = await request.json()
+        if told["service"] not in self.config["discovery"]:
             return _refused(403, "not a service of this app")
-        known = [each for each in self.told if each["service"] == said["service"]]
+        known = [each for each in self.told if each["service"] == told["service"]]
         message = known[0] if known else {"addon": SLUG, "uuid": uuid.uuid4().hex}
         if not known:
             self.told.append(message)
-        self.news += message.get("config") != said["config"]
+        self.news += message.get("config") != told["config"]
         # A known service keeps its number when its address or key changes.
-        message.update(said)
-        return _said({"uuid": message["uuid"]})
+        message.update(told)
+        return said({"uuid": message["uuid"]})
 
     async def discovered(self, _: web.Request) -> web.Response:
         """All messages, as Home Assistant reads them at its start."""
-        return _said({"discovery": self.told, "services": {}})
+        return said({"discovery": self.told, "services": {}})
 
     async def discovery(self, request: web.Request) -> web.Response:
         """One message, which Home Assistant reads when it is told that there is one."""
         for each in self.told:
             if each["uuid"] == uuid.UUID(request.match_info["uuid"]).hex:
-                return _said(each)
+                return said(each)
         return _refused(404, "no such message")
 
     async def app_info(self, _: web.Request) -> web.Response:
+        """All about the app."""
+        return said(self.app_facts())
+
+    def app_facts(self) -> dict[str, Any]:
         """Of the app what Home Assistant's client insists on."""
         given = {name: self.config[name] for name in ("name", "description", "version", "url", "arch")}
         flags = (
@@ -77,46 +81,44 @@ class Supervisor:
             "homeassistant long_description webui audio_input audio_output network network_description "
             "system_managed_config_entry"
         )
-        return _said(
-            {
-                **dict.fromkeys(flags.split(), False),
-                **dict.fromkeys(nothing.split()),
-                **given,
-                "available": True,
-                "icon": True,
-                "logo": True,
-                "documentation": True,
-                "ingress": True,
-                "watchdog": True,
-                "protected": True,
-                "repository": "local",
-                "slug": SLUG,
-                "stage": "stable",
-                "version_latest": given["version"],
-                "state": "started",
-                "apparmor": "profile",
-                "rating": 8,
-                "hassio_role": "default",
-                "hostname": "local-picoqwen",
-                "dns": [],
-                "boot": "auto",
-                "boot_config": "auto",
-                "options": {},
-                "schema": [],
-                "machine": [],
-                "privileged": [],
-                "startup": "services",
-                "services": [],
-                "discovery": self.config["discovery"],
-                "translations": {},
-                "devices": [],
-                "ingress_entry": f"/api/hassio_ingress/{INGRESS_TOKEN}",
-                "ingress_url": f"/api/hassio_ingress/{INGRESS_TOKEN}/",
-                "ingress_port": self.config["ingress_port"],
-                "ingress_panel": True,
-                "ip_address": APP_ADDRESS,
-            }
-        )
+        return {
+            **dict.fromkeys(flags.split(), False),
+            **dict.fromkeys(nothing.split()),
+            **given,
+            "available": True,
+            "icon": True,
+            "logo": True,
+            "documentation": True,
+            "ingress": True,
+            "watchdog": True,
+            "protected": True,
+            "repository": "local",
+            "slug": SLUG,
+            "stage": "stable",
+            "version_latest": given["version"],
+            "state": "started",
+            "apparmor": "profile",
+            "rating": 8,
+            "hassio_role": "default",
+            "hostname": "local-picoqwen",
+            "dns": [],
+            "boot": "auto",
+            "boot_config": "auto",
+            "options": {},
+            "schema": [],
+            "machine": [],
+            "privileged": [],
+            "startup": "services",
+            "services": [],
+            "discovery": self.config["discovery"],
+            "translations": {},
+            "devices": [],
+            "ingress_entry": f"/api/hassio_ingress/{INGRESS_TOKEN}",
+            "ingress_url": f"/api/hassio_ingress/{INGRESS_TOKEN}/",
+            "ingress_port": self.config["ingress_port"],
+            "ingress_panel": True,
+            "ip_address": APP_ADDRESS,
+        }
 
     async def ingress(self, request: web.Request) -> web.StreamResponse:
         """Hand a request on to the app, from our address, with who asks as only we may say."""
@@ -145,7 +147,8 @@ class Supervisor:
             return response
 
 
-def _said(data: dict[str, Any]) -> web.Response:
+def said(data: Any) -> web.Response:
+    """An answer of the Supervisor."""
     return web.json_response({"result": "ok", "data": data})
 
 
@@ -159,11 +162,16 @@ async def _unknown(_: web.Request) -> web.Response:
 
 @asynccontextmanager
 async def standing_in(
-    token: str, config: dict[str, Any], address: str = ADDRESS, port: int = 80
+    token: str,
+    config: dict[str, Any],
+    address: str = ADDRESS,
+    port: int = 80,
+    more: Callable[[Supervisor], list[web.RouteDef]] = lambda _: [],
 ) -> AsyncIterator[Supervisor]:
-    """On the Supervisor's address, or on another where nobody comes by ingress."""
+    """On the Supervisor's address, or one where nobody comes by ingress; more: what else it answers."""
     supervisor = Supervisor(token, config)
     app = web.Application()
+    app.add_routes(more(supervisor))
     app.add_routes(
         [
             web.post("/discovery", supervisor.discover),
