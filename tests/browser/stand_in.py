@@ -9,8 +9,10 @@ full queue, a model that breaks off. Everything but the provider is the product.
 import asyncio
 import gzip
 import sys
+import tempfile
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from pathlib import Path
 
 from picoqwen_core.config import Settings
 from picoqwen_core.errors import BusyError, EngineUnavailable
@@ -53,6 +55,11 @@ class Scripted:
     async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta]:
         """The answer that the last message asks for."""
         said = request.messages[-1].content
+        if request.response_format is not None:
+            # A step of an agent that thinks.
+            yield ChatDelta('{"thought": "It is **November**.", "more_needed": false}')
+            yield ChatDelta(finish_reason="stop", usage=Usage(12, 4, 3))
+            return
         if said == "busy once" and self.is_busy:
             self.is_busy = False
             raise BusyError("the queue is full")
@@ -81,7 +88,8 @@ class Scripted:
 
 async def main(port: int, api_key: str | None) -> None:
     """Serve until killed."""
-    settings = Settings(port=port, api_key=api_key)
+    folder = Path(tempfile.mkdtemp(prefix="agents-"))
+    settings = Settings(port=port, api_key=api_key, agents=True, agents_dir=folder, agent_tools=())
     async with listening(make_app(State(settings, Router([Scripted()]))), settings) as url:
         print(f"ready on {url}", flush=True)
         await asyncio.Event().wait()

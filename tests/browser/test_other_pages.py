@@ -16,9 +16,19 @@ from picoqwen_core.config import BUILT_IN_MODEL
 from tests.browser.conftest import PHONE, process, researching, stand_in
 from tests.browser.test_chat_page import last, say, wait_until_online
 from tests.hub.stand_in import StandIn
+from tests.server.flow_contract import FLOW_EVENT, complaints, hold
 
-FLOWS = {"flows": [{"name": "research", "description": "Looks things up", "input": "a question"}]}
+RESEARCH = {
+    "name": "research",
+    "description": "Looks things up",
+    "input": "a question",
+    "tools": ["web_search"],
+    "lacks": [],
+    "limits": {"steps": 24, "tokens": 60000, "seconds": 300.0, "cost": 0.05},
+}
+FLOWS = {"flows": [RESEARCH]}
 EVENTS = [
+    {"type": "started", "id": "r1", "flow": "research"},
     {"type": "step", "step": 1, "name": "plan"},
     {"type": "tool", "tool": "web_search", "arguments": {"query": "heat pumps"}, "state": "called"},
     {"type": "delta", "text": "They move "},
@@ -27,13 +37,15 @@ EVENTS = [
         "id": "r1",
         "flow": "research",
         "state": "done",
+        "started": 1795780800.0,
+        "input": "how do heat pumps work?",
         "output": "They move **heat**.",
         "sources": [
             {"title": "A page", "url": "https://example.org/a"},
             {"title": "bad", "url": "javascript:alert(1)"},
         ],
         "steps": [],
-        "usage": {"tokens": 321},
+        "usage": {"steps": 2, "prompt_tokens": 300, "completion_tokens": 21, "seconds": 1.5, "cost": 0},
         "limits_hit": [],
     },
 ]
@@ -68,7 +80,7 @@ def test_an_agent_is_run_and_its_steps_and_sources_are_shown(scripted, visit):
     expect(run.locator("strong")).to_have_text("heat")
     expect(run.locator(".steps li")).to_have_text(["plan", "Called web_search: heat pumps"])
     assert [link.get_attribute("href") for link in run.locator("a").all()] == ["https://example.org/a"]
-    expect(run).to_contain_text("done · tokens 321")
+    expect(run).to_contain_text("done · steps 2 · prompt_tokens 300 · completion_tokens 21 · seconds 1.5")
     expect(page.locator("#runs")).to_contain_text("research")
     assert asked == [{"input": "how do heat pumps work?", "stream": True}]
 
@@ -85,6 +97,56 @@ def test_a_real_run_over_a_web_of_this_machine_shows_its_steps_and_sources(visit
         assert page.locator("#run .steps li").count() > 10
         # It is kept, and can be read again.
         expect(page.locator("#runs li").first).to_contain_text("research")
+
+
+def test_the_real_server_is_understood_from_the_list_of_flows_to_the_history(scripted, visit):
+    page = visit(scripted)
+    answers: dict[str, dict] = {}
+
+    def note(response) -> None:
+        path = response.url.removeprefix(scripted).partition("?")[0]
+        if path in ("api/v1/flows", "api/v1/flows/runs"):
+            answers[path] = response.json()
+
+    page.on("response", note)
+    page.goto(f"{scripted}#agents")
+    page.locator("#flow").select_option("think")
+    page.get_by_label("Task").fill("is it warm?")
+    page.get_by_role("button", name="Run").click()
+
+    run = page.locator("#run")
+    expect(run.locator(".steps li")).to_have_text(["thought", "reflection", "think"])
+    expect(run).to_contain_text("You said: Question: is it warm?")
+    expect(run).to_contain_text("done · steps 3")
+    expect(page.locator("#runs summary").first).to_have_text("is it warm?")
+    for path, answer in answers.items():
+        hold("GET", f"/{path}", answer)
+    assert set(answers) == {"api/v1/flows", "api/v1/flows/runs"}
+
+
+def test_what_these_tests_answer_in_the_servers_place_is_what_it_promises() -> None:
+    for event in EVENTS:
+        assert complaints(FLOW_EVENT, event) == [], event
+    hold("GET", "/api/v1/flows", FLOWS)
+
+
+def test_a_run_that_was_broken_off_can_be_gone_on_with(scripted, visit):
+    page = visit(scripted)
+    offer_flows(page, EVENTS)
+    broken = {**EVENTS[-1], "state": "interrupted", "input": "how?"}
+    page.route("**/api/v1/flows/runs?*", lambda route: route.fulfill(json={"runs": [broken]}))
+    asked: list[str] = []
+
+    def resume(route) -> None:
+        asked.append(route.request.url)
+        body = "".join(f"data: {json.dumps(event)}\n\n" for event in EVENTS) + "data: [DONE]\n\n"
+        route.fulfill(content_type="text/event-stream", body=body)
+
+    page.route("**/api/v1/flows/runs/r1/resume", resume)
+    page.goto(f"{scripted}#agents")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.locator("#run strong")).to_have_text("heat")
+    assert len(asked) == 1
 
 
 def test_an_agent_that_fails_says_why(scripted, visit):
