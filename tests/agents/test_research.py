@@ -16,7 +16,10 @@ async def test_research_goes_on_past_traps_and_names_what_contradicts() -> None:
     assert (result["state"], result["rounds"]) == ("done", 2)
     assert "806 lumens" in result["output"]
     assert "470 lumens" in result["output"]
-    assert [source["title"] for source in result["sources"]] == ["Page 4", "Page 5"]
+    assert [source["title"] for source in result["sources"]] == [
+        "Data sheet of the lamp",
+        "The lamp in our test",
+    ]
     # A redirect to a metadata address, and a PDF.
     assert result["failed_calls"] >= 2
 

@@ -80,7 +80,7 @@ def test_an_agent_is_run_and_its_steps_and_sources_are_shown(scripted, visit):
     expect(run.locator("strong")).to_have_text("heat")
     expect(run.locator(".steps li")).to_have_text(["plan", "Called web_search: heat pumps"])
     assert [link.get_attribute("href") for link in run.locator("a").all()] == ["https://example.org/a"]
-    expect(run).to_contain_text("done · steps 2 · prompt_tokens 300 · completion_tokens 21 · seconds 1.5")
+    expect(run).to_contain_text("done · Steps 2 · Tokens read 300 · Tokens written 21 · 1.5 s")
     expect(page.locator("#runs")).to_contain_text("research")
     assert asked == [{"input": "how do heat pumps work?", "stream": True}]
 
@@ -117,7 +117,7 @@ def test_the_real_server_is_understood_from_the_list_of_flows_to_the_history(scr
     run = page.locator("#run")
     expect(run.locator(".steps li")).to_have_text(["thought", "reflection", "think"])
     expect(run).to_contain_text("You said: Question: is it warm?")
-    expect(run).to_contain_text("done · steps 3")
+    expect(run).to_contain_text("done · Steps 3")
     expect(page.locator("#runs summary").first).to_have_text("is it warm?")
     for path, answer in answers.items():
         hold("GET", f"/{path}", answer)
