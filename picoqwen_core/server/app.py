@@ -32,6 +32,7 @@ def make_app(state: State) -> web.Application:
     app[STATE] = state
     app.add_routes(ROUTES)
     app.on_response_prepare.append(access.allow_origin)
+    app.on_response_prepare.append(middleware.unnamed)
     app.cleanup_ctx.append(_sweeping)
     app.cleanup_ctx.append(_engines)
     app.cleanup_ctx.append(agents.agents)

@@ -65,6 +65,11 @@ async def access_log(request: web.Request, handler: Handler) -> web.StreamRespon
     return response
 
 
+async def unnamed(_: web.Request, response: web.StreamResponse) -> None:
+    """Keep to ourselves which versions of what answer: of no use to anybody, and part of every file."""
+    response.headers.pop("Server", None)
+
+
 @web.middleware
 async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn our errors into JSON answers, once; anything else is a defect and is logged."""

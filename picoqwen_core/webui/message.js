@@ -76,6 +76,8 @@ function reasonText(reason) {
   const [, strategy] = /^routing is (\w+)$/.exec(reason) ?? [];
   if (strategy) return `${t("routing")}: ${t(strategy)}`;
   const known = { "the request names it": "why_named", "no other server is to be asked": "why_only", "it is the first rung": "by_rung" }[reason];
+  // Said of fixed rules, which are a reason by themselves.
+  if (reason === "it made the calls") return "";
   return known ? t(known) : reason;
 }
 

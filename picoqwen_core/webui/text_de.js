@@ -47,7 +47,7 @@ export default {
   first_after: "das erste nach {time}",
   cached: "{count} von {all} schon gelesen",
   hello: "Was kann ich für dich tun?",
-  hello_home: "Dieses kleine Modell kennt sich mit Häusern aus, sonst mit nichts, und versteht Englisch. In Home Assistant steuert es deines; hier kannst du es mit einem Beispielhaus ausprobieren. Nichts Echtes wird geschaltet.",
+  hello_home: "Dieses kleine Modell kennt sich mit Häusern aus, sonst mit nichts, und versteht Englisch, und Übliches auch auf Deutsch. In Home Assistant steuert es deines; hier kannst du es mit einem Beispielhaus ausprobieren. Nichts Echtes wird geschaltet.",
   hello_larger: "Für alles andere lade ein größeres Modell.",
   try_example: "Beispielhaus ausprobieren",
   error_offline: "Der Server ist nicht zu erreichen.",

@@ -47,7 +47,7 @@ export default {
   first_after: "first after {time}",
   cached: "{count} of {all} read before",
   hello: "What can I do for you?",
-  hello_home: "This small model knows homes and nothing else, and understands English. In Home Assistant it controls yours; here you can try it with an example home. Nothing real is switched.",
+  hello_home: "This small model knows homes and nothing else, and understands English, and usual sentences in five other languages. In Home Assistant it controls yours; here you can try it with an example home. Nothing real is switched.",
   hello_larger: "For everything else, load a larger model.",
   try_example: "Try the example home",
   ask_lamp: "Turn on the kitchen lamp",

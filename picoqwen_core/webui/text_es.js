@@ -47,7 +47,7 @@ export default {
   first_after: "el primero tras {time}",
   cached: "{count} de {all} ya leídos",
   hello: "¿Qué puedo hacer por ti?",
-  hello_home: "Este pequeño modelo solo sabe de casas y entiende inglés. En Home Assistant controla la tuya; aquí puedes probarlo con una casa de ejemplo. No se acciona nada real.",
+  hello_home: "Este pequeño modelo solo sabe de casas y entiende inglés, y lo habitual también en español. En Home Assistant controla la tuya; aquí puedes probarlo con una casa de ejemplo. No se acciona nada real.",
   hello_larger: "Para todo lo demás, carga un modelo más grande.",
   try_example: "Probar la casa de ejemplo",
   error_offline: "No se puede acceder al servidor.",

@@ -47,7 +47,7 @@ export default {
   first_after: "le premier après {time}",
   cached: "{count} sur {all} déjà lus",
   hello: "Que puis-je faire pour vous\u00a0?",
-  hello_home: "Ce petit modèle ne connaît que les maisons et comprend l’anglais. Dans Home Assistant, il commande la vôtre\u00a0; ici, vous pouvez l’essayer avec une maison d’exemple. Rien de réel n’est commandé.",
+  hello_home: "Ce petit modèle ne connaît que les maisons et comprend l’anglais, et l’habituel aussi en français. Dans Home Assistant, il commande la vôtre\u00a0; ici, vous pouvez l’essayer avec une maison d’exemple. Rien de réel n’est commandé.",
   hello_larger: "Pour tout le reste, chargez un modèle plus grand.",
   try_example: "Essayer la maison d’exemple",
   error_offline: "Le serveur est injoignable.",

@@ -47,7 +47,7 @@ export default {
   first_after: "il primo dopo {time}",
   cached: "{count} di {all} già letti",
   hello: "Che cosa posso fare per te?",
-  hello_home: "Questo piccolo modello conosce solo le case e capisce l’inglese. In Home Assistant comanda la tua; qui puoi provarlo con una casa di esempio. Nulla di reale viene azionato.",
+  hello_home: "Questo piccolo modello conosce solo le case e capisce l’inglese, e le frasi usuali anche in italiano. In Home Assistant comanda la tua; qui puoi provarlo con una casa di esempio. Nulla di reale viene azionato.",
   hello_larger: "Per tutto il resto, carica un modello più grande.",
   try_example: "Prova la casa di esempio",
   error_offline: "Il server non è raggiungibile.",

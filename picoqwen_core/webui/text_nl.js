@@ -47,7 +47,7 @@ export default {
   first_after: "de eerste na {time}",
   cached: "{count} van {all} al gelezen",
   hello: "Wat kan ik voor je doen?",
-  hello_home: "Dit kleine model kent huizen en verder niets, en verstaat Engels. In Home Assistant bestuurt het dat van jou; hier kun je het uitproberen met een voorbeeldhuis. Er wordt niets echts geschakeld.",
+  hello_home: "Dit kleine model kent huizen en verder niets, en verstaat Engels, en het gebruikelijke ook in het Nederlands. In Home Assistant bestuurt het dat van jou; hier kun je het uitproberen met een voorbeeldhuis. Er wordt niets echts geschakeld.",
   hello_larger: "Laad voor al het andere een groter model.",
   try_example: "Voorbeeldhuis uitproberen",
   error_offline: "De server is niet bereikbaar.",

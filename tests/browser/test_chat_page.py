@@ -32,6 +32,14 @@ def test_a_home_is_commanded_through_the_built_in_model(product, visit):
     expect(last(page).locator(".stats")).to_contain_text("tokens")
 
 
+def test_a_usual_sentence_of_another_language_is_answered_by_rules(product, visit):
+    page = visit(product, locale="de-DE")
+    page.get_by_role("button", name="Beispielhaus ausprobieren").click()
+    say(page, "Schalte die Kitchen lamp ein")
+    expect(last(page)).to_contain_text("Eingeschaltet: Kitchen lamp.")
+    expect(last(page).locator(".served")).to_have_text("Antwort von: feste Regeln, pico-home")
+
+
 def test_the_built_in_model_says_what_it_cannot_do(product, visit):
     page = visit(product)
     wait_until_online(page)

@@ -51,6 +51,7 @@ async def test_the_page_comes_under_a_strict_policy(serve, http):
         assert headers["X-Content-Type-Options"] == "nosniff"
     async with http.post(f"{url}/", data={"message": "hi"}) as response:
         assert response.headers["Content-Security-Policy"] == POLICY
+    assert "Server" not in headers
     assert "unsafe" not in POLICY
     assert "default-src 'none'" in POLICY
 
