@@ -55,7 +55,7 @@ HOME_REUSE = 24
 
 
 # Of the training requests, how many are in other languages than English.
-FOREIGN_SHARE = 0.2
+FOREIGN_SHARE = 0.1
 
 
 def mixed_draws(seed: int, split: str) -> Iterator[tuple[str, HomeContext, Turn]]:
@@ -121,10 +121,15 @@ def _turn(category: str, home: HomeContext, split: str, rng: random.Random) -> T
     if drawn is None:
         return None
     history = unrelated_history(home, split, rng) if rng.random() < 0.25 else None
-    return Turn(_noise(drawn.text, category, rng), drawn.decision, drawn.template, history)
+    return Turn(
+        _noise(drawn.text, category, rng, copied=_is_copied(drawn.decision, drawn.text)),
+        drawn.decision,
+        drawn.template,
+        history,
+    )
 
 
-def _noise(text: str, category: str, rng: random.Random) -> str:
+def _noise(text: str, category: str, rng: random.Random, *, copied: bool) -> str:
     """Fillers, lost articles, politeness: what speech recognition hands over."""
     if category not in _PLAIN and rng.random() < 0.22:
         text = f"{rng.choice(_PHRASES['before'])} {text}"
@@ -132,9 +137,19 @@ def _noise(text: str, category: str, rng: random.Random) -> str:
         text = f"{text} {rng.choice(_PHRASES['after'])}"
     if category not in _PLAIN and rng.random() < 0.06:
         text = _with_purpose(text, rng)
+    if copied:
+        return text
     if rng.random() < 0.12:
         text = text.replace(" the ", " ", 1)
     return _misheard(text, rng)
+
+
+def _is_copied(decision: Decision, text: str) -> bool:
+    """Whether words of the request are to be kept as they are, as an item of a list is."""
+    if not isinstance(decision, Act):
+        return False
+    said = (word for action in decision.actions for word in (action.value, action.label))
+    return any(isinstance(word, str) and word in text for word in said)
 
 
 def _with_purpose(text: str, rng: random.Random) -> str:

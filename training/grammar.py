@@ -9,7 +9,8 @@ import zlib
 from functools import lru_cache
 from typing import Any
 
-HELD_OUT_SHARE = 0.2
+# Few, since what is held out is never taught, and people do say it.
+HELD_OUT_SHARE = 0.07
 _WORD = re.compile(r"[a-z']+(?![a-z']*\})")
 
 
@@ -53,7 +54,7 @@ def _group(template: str, at: int, rng: random.Random, closer: str) -> tuple[str
 def draw_pattern(templates: tuple[str, ...], split: str, rng: random.Random) -> str:
     """A wording of one of the templates that belongs to the split, with its slots still in braces.
 
-    Wordings are split, not templates: about one in seven is kept for validation and never trained on.
+    Wordings are split, not templates: a few are kept for validation and never trained on.
     Raises NoWordingError when none turned up in a few tries.
     """
     template = rng.choice(templates)

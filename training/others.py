@@ -98,7 +98,12 @@ def _excluded(home: HomeContext, *, whole: bool, rng: random.Random) -> Said | N
             if kind in NOUNS
             else None
         )
-    return refer(home, kinds, rng)
+    said = refer(home, kinds, rng)
+    if said is None or said.target is None or said.target.entities:
+        return said
+    # "Everything but the lamps" means the lamps of all rooms, wherever it is said.
+    named = said.target.floor or any(a.name in said.text for a in home.areas) or not said.target.here
+    return said if named and said.target.area != home.area else None
 
 
 def draw_unknown(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
