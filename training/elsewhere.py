@@ -4,7 +4,7 @@ import random
 
 from picoqwen_core.home.decision import Escalate
 from training.actions import Drawn
-from training.grammar import draw_pattern
+from training.grammar import expand
 from training.phrases import load
 
 _PHRASES = load("elsewhere")
@@ -14,7 +14,10 @@ _POOLS = (("{x}", "topics"), ("{p}", "people"), ("{c}", "places"))
 
 def draw_elsewhere(split: str, rng: random.Random) -> Drawn:
     """A sentence that has nothing to do with this home's devices."""
-    template = draw_pattern(_PHRASES["templates"], split, rng)
+    if split == "train":
+        template = expand(rng.choice(_PHRASES["templates"]), rng)
+    else:
+        template = rng.choice(_PHRASES["validation_templates"])
     text = template
     for slot, pool in _POOLS:
         while slot in text:

@@ -54,15 +54,15 @@ def _group(template: str, at: int, rng: random.Random, closer: str) -> tuple[str
 def draw_pattern(templates: tuple[str, ...], split: str, rng: random.Random) -> str:
     """A wording of one of the templates that belongs to the split, with its slots still in braces.
 
-    Wordings are split, not templates: a few are kept for validation and never trained on.
+    Wordings are split, not templates: a few are kept for validation and never trained on. There each template
+    that has such wordings counts the same, however few of its wordings they are.
     Raises NoWordingError when none turned up in a few tries.
     """
-    template = rng.choice(templates)
-    for _ in range(8):
-        pattern = expand(template, rng)
-        if is_held_out(pattern, template, templates) == (split == "validation"):
-            return pattern
-        template = rng.choice(templates)
+    for template in rng.sample(templates, min(len(templates), 8)):
+        for _ in range(1 if split == "train" else 12):
+            pattern = expand(template, rng)
+            if is_held_out(pattern, template, templates) == (split == "validation"):
+                return pattern
     raise NoWordingError(f"no {split} wording among {templates[:2]}...")
 
 

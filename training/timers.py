@@ -8,6 +8,7 @@ from picoqwen_core.messages import HomeContext
 from training.actions import Drawn, draw_action
 from training.grammar import draw_pattern
 from training.phrases import load
+from training.pools import nonsense_word
 from training.targets import kind_entities, refer
 
 _PHRASES = load("requests")
@@ -55,15 +56,23 @@ def _start(split: str, rng: random.Random) -> Drawn:
     said, seconds = draw_duration(rng)
     named = rng.random() < 0.45
     pattern = draw_pattern(_PHRASES["timer_start_named" if named else "timer_start"], split, rng)
-    label = rng.choice(_PHRASES["timer_names"][split]) if named else None
+    label = _name(split, rng) if named else None
     text = pattern.replace("{d}", said).replace("{n}", label or "")
     return Drawn(text, Act((Action("timer_start", Target(everywhere=True), seconds, label),)), pattern)
+
+
+def _name(split: str, rng: random.Random) -> str:
+    """What a timer is for, or a word that nobody taught: names are to be copied."""
+    if rng.random() < 0.35:
+        return " ".join(nonsense_word(rng) for _ in range(rng.choice((1, 1, 2))))
+    name: str = rng.choice(_PHRASES["timer_names"][split])
+    return name
 
 
 def _timer(verb: Verb, patterns: tuple[str, ...], split: str, rng: random.Random) -> Drawn:
     pattern = draw_pattern(patterns, split, rng)
     said, seconds = draw_duration(rng)
-    label = rng.choice(_PHRASES["timer_names"][split]) if rng.random() < 0.5 else None
+    label = _name(split, rng) if rng.random() < 0.5 else None
     if label is None and re.search(r"for (the )?\{n\}", pattern):
         pattern = re.sub(r" for (the )?\{n\}", "", pattern)
     value = seconds if verb in _WITH_DURATION else None
