@@ -107,7 +107,7 @@ class Walk:
         values = self._block.data.slot_lists.get(name) or self._intents.slot_lists.get(name)
         if isinstance(values, RangeSlotList):
             number = float(self._rng.randrange(int(values.start), int(values.stop) + 1, int(values.step)))
-            self.slots[slot] = number
+            self.slots[slot] = number * (values.multiplier or 1)  # "down by 10" is a step of -10
             return f"{number:g}"
         if isinstance(values, TextSlotList) and values.values:
             value = self._rng.choice(values.values)

@@ -12,6 +12,8 @@ from picoqwen_core.providers.pool import ModelPool, PoolLimits
 
 # The rest is for the system, Home Assistant and this process.
 _SHARE_OF_MEMORY = 0.75
+# What the built-in model reads is short and hardly comes again: room for the requests that run at once.
+_BUILT_IN_CACHE_MB = 32
 # A request waits this long for a model that loads, where it is that patient.
 _LOAD_SECONDS = 120.0
 
@@ -38,7 +40,7 @@ def make_pool(settings: Settings) -> ModelPool:
             queue_limit=max(1, settings.max_connections * 4 // 5),
             sharing=Sharing(
                 sequences=settings.parallel_requests,
-                cache_memory_mb=settings.cache_memory_mb,
+                cache_memory_mb=_cache_memory(settings, path),
                 cache_file_mb=settings.cache_file_mb,
                 speculation=settings.speculation,
                 draft=settings.draft_model if path.samefile(first) else None,
@@ -56,6 +58,13 @@ def make_pool(settings: Settings) -> ModelPool:
         limits=pool_limits(settings),
         supply=read_memory,
     )
+
+
+def _cache_memory(settings: Settings, path: Path) -> int | None:
+    """Megabytes of keys and values that a model's worker may keep; None leaves it the choice."""
+    if BUILT_IN_MODEL.is_file() and path.samefile(BUILT_IN_MODEL):
+        return min(settings.cache_memory_mb or _BUILT_IN_CACHE_MB, _BUILT_IN_CACHE_MB)
+    return settings.cache_memory_mb
 
 
 def pool_limits(settings: Settings) -> PoolLimits:
