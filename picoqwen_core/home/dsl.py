@@ -9,7 +9,7 @@ place. The text of a list item is copied from the request; decoding snaps it to 
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import cast, get_args
 
@@ -27,7 +27,7 @@ from picoqwen_core.home.decision import (
     Verb,
 )
 from picoqwen_core.home.lexicon import DELAY_WORDS
-from picoqwen_core.home.linked import Link, Linked, LinkKind, TurnBreak
+from picoqwen_core.home.linked import Link, Linked, LinkKind, Piece, TurnBreak, Word
 from picoqwen_core.home.render import (
     DEVICE_CLASSES,
     DOMAINS,
@@ -58,6 +58,8 @@ _TOKEN = re.compile(r"<[^<>\s]+>|[^<>]+")
 _WORDS = re.compile(r"[\w -]+")
 _INDEX = re.compile(r"<([afn]?)(\d+)>")
 MIN_COPY_RATIO = 0.5
+_OF_LISTS = ("list_add", "list_complete", "list_remove")
+_BEFORE_LIST, _ARTICLES, _MOST_LEFT_OUT = ("to", "on", "onto", "from", "off"), ("the", "my", "our"), 3
 
 
 class UndecodableError(ValueError):
@@ -202,6 +204,32 @@ def resolvable(target: Target, linked: Linked) -> bool:
     return not target.here or linked.home.area is not None
 
 
+def whole_item(item: str, linked: Linked) -> str:
+    """An item up to the name of its list: the model may stop at "coffee" of "coffee beans"."""
+    pieces = [piece for piece in linked.pieces if not isinstance(piece, TurnBreak)]
+    said = [piece.surface for piece in pieces]
+    for first in range(len(pieces)):
+        for last in range(first + 1, len(pieces)):
+            if " ".join(said[first:last]).casefold() == item.casefold():
+                end = _list_after(pieces, last)
+                return " ".join(said[first:end]) if end is not None else item
+    return item
+
+
+def _list_after(pieces: Sequence[Piece], start: int) -> int | None:
+    """Where " to the <list>" begins, a few plain words after `start`; None when it does not follow."""
+    for at in range(start, min(start + _MOST_LEFT_OUT + 1, len(pieces) - 1)):
+        piece = pieces[at]
+        if not isinstance(piece, Word) or piece.text in ("and", "then", "it", "them", "that"):
+            return None
+        if piece.text in _BEFORE_LIST:
+            following = pieces[at + 1]
+            if isinstance(following, Word) and following.text in _ARTICLES and at + 2 < len(pieces):
+                following = pieces[at + 2]
+            return at if isinstance(following, Link) else None
+    return None
+
+
 class _Reader:
     """Reads actions from output tokens, from left to right."""
 
@@ -220,6 +248,8 @@ class _Reader:
             if target == Target():
                 raise UndecodableError(f"<{verb}> has no target")
             value = self._value(copied=verb in COPIED_VALUES)
+            if verb in _OF_LISTS and isinstance(value, str):
+                value = whole_item(value, self._linked)
             label = _delayed_command(self._linked) if verb == "delayed" else self._label()
             yield Action(cast("Verb", verb), target, value, label)
 

@@ -126,3 +126,13 @@ def test_what_plays_is_meant_where_no_room_is_known() -> None:
     )
     twice = home(None, *(entity(f"media_player.{n}", n, "kitchen", state="playing") for n in ("one", "two")))
     assert decode("<pause><d:media_player><here>", link(twice, "pause the music")) == Clarify(())
+
+
+def test_an_item_is_taken_up_to_the_name_of_its_list() -> None:
+    for said, written, item in (
+        ("add coffee beans to the shopping list", " coffee", "coffee beans"),
+        ("add milk to the shopping list", " milk", "milk"),
+        ("add milk and call mum to the shopping list", " milk", "milk"),
+    ):
+        decision = decode(f"<list_add><1>{written}", link(home(), said))
+        assert decision == Act((Action("list_add", Target(("todo.shopping",)), item),))
