@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from picoqwen_core.home.decision import Act, Action, Cannot, Decision, Escalate, Query, Target, Verb
+from picoqwen_core.home.placeless import TIMERS
 from picoqwen_core.home.targets import resolve
 from picoqwen_core.messages import HomeContext, HomeEntity
 from training.dialogs import Turn
@@ -99,16 +100,6 @@ _VALUED: dict[str, tuple[Verb, str]] = {
     "HassListRemoveItem": ("list_remove", "item"),
     "HassMediaSearchAndPlay": ("play_media", "search_query"),
     "HassBroadcast": ("broadcast", "message"),
-}
-_TIMERS: dict[str, Verb] = {
-    "HassStartTimer": "timer_start",
-    "HassCancelTimer": "timer_cancel",
-    "HassCancelAllTimers": "timer_cancel_all",
-    "HassPauseTimer": "timer_pause",
-    "HassUnpauseTimer": "timer_resume",
-    "HassTimerStatus": "timer_status",
-    "HassIncreaseTimer": "timer_more",
-    "HassDecreaseTimer": "timer_less",
 }
 _EVERYWHERE = ("lawn_mower", "vacuum", "todo", "lock")
 
@@ -224,7 +215,7 @@ class _Request:
         if decision is None:
             return None
         category = "question" if isinstance(decision, Query) else "action"
-        if self.block.intent in _TIMERS:
+        if self.block.intent in TIMERS:
             category = "timer"
         return category, Turn(_spoken(text, self.rng), decision, str(template.text))
 
@@ -234,8 +225,8 @@ class _Request:
             return Query("time" if intent.endswith("Time") else "date")
         if intent == "HassGetWeather":
             return Query("weather") if "name" not in slots else None
-        if intent in _TIMERS:
-            return _timer(_TIMERS[intent], slots)
+        if intent in TIMERS:
+            return _timer(TIMERS[intent], slots)
         if intent == "HassVacuumCleanArea":
             return self._clean(slots)
         if intent == "HassBroadcast":

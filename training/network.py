@@ -13,7 +13,7 @@ class NetworkConfig:
 
     vocab_size: int
     hidden_size: int = 256
-    n_layers: int = 5
+    n_layers: int = 6
     n_heads: int = 4
     n_kv_heads: int = 2
     head_dim: int = 64

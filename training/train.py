@@ -167,6 +167,10 @@ def load(network: Network, path: Path) -> None:
     """Read weights that `save` wrote; blocks beyond the file's add nothing at first, and learn from there."""
     with np.load(path) as arrays:
         state = {name: torch.from_numpy(arrays[name]) for name in arrays.files if name != "config"}
+    if unknown := state.keys() - dict(network.named_parameters()).keys():
+        raise ValueError(
+            f"{path} has more than this network: {min(unknown)}; give --layers as it was trained with"
+        )
     network.load_state_dict(state, strict=False)
     for name, parameter in network.named_parameters():
         if name not in state and name.endswith(("attn_output.weight", "ffn_down.weight")):
@@ -181,7 +185,7 @@ def main() -> None:
     parser.add_argument("--vocab-size", type=int, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=45)
-    parser.add_argument("--layers", type=int, default=5)
+    parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch-tokens", type=int, default=8192)
     parser.add_argument("--lr", type=float, default=3e-3)

@@ -18,6 +18,8 @@ _TIMER_TOOLS: Mapping[Verb, str] = {
     "timer_resume": "HassUnpauseTimer",
     "timer_status": "HassTimerStatus",
 }
+# The verb of each of these tools; a command for later is a timer too, and told by its command.
+TIMERS: Mapping[str, Verb] = {tool: verb for verb, tool in _TIMER_TOOLS.items() if verb != "delayed"}
 # Verbs whose value is a duration to set or to change by; of the others it tells which timer is meant.
 _TIMED = ("timer_start", "delayed", "timer_more", "timer_less")
 PLACELESS = (*_TIMER_TOOLS, "broadcast", "vacuum_clean")

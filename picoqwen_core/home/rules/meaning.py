@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from picoqwen_core.home.decision import Act, Action, Cannot, Clarify, Decision, Query, QueryKind, Target, Verb
+from picoqwen_core.home.placeless import TIMERS
 from picoqwen_core.home.rules.match import HERE, Match
 from picoqwen_core.home.targets import resolve, settled
 from picoqwen_core.messages import HomeContext, HomeEntity
@@ -43,21 +44,11 @@ _VALUED: dict[str, tuple[Verb, str, str]] = {
     "HassShoppingListCompleteItem": ("list_complete", "item", "todo"),
     "HassMediaSearchAndPlay": ("play_media", "search_query", "media_player"),
 }
-_TIMERS: dict[str, Verb] = {
-    "HassStartTimer": "timer_start",
-    "HassCancelTimer": "timer_cancel",
-    "HassCancelAllTimers": "timer_cancel_all",
-    "HassPauseTimer": "timer_pause",
-    "HassUnpauseTimer": "timer_resume",
-    "HassTimerStatus": "timer_status",
-    "HassIncreaseTimer": "timer_more",
-    "HassDecreaseTimer": "timer_less",
-}
 _QUESTIONS = (
     "HassGetState HassClimateGetTemperature HassGetCurrentTime HassGetCurrentDate HassGetWeather".split()
 )
 _OTHER = "HassTurnOn HassTurnOff HassLightSet HassSetVolumeRelative HassVacuumCleanArea HassBroadcast".split()
-INTENTS = frozenset((*_PLAIN, *_VALUED, *_TIMERS, *_QUESTIONS, *_OTHER))
+INTENTS = frozenset((*_PLAIN, *_VALUED, *TIMERS, *_QUESTIONS, *_OTHER))
 _KINDS: dict[str, QueryKind] = {
     "one_yesno": "is",
     "any": "which",
@@ -114,8 +105,8 @@ DOMAINS_OF_VERB: Mapping[str, tuple[str, ...]] = {
 
 def meaning(match: Match, home: HomeContext) -> Decision | None:
     """The decision of a match; None where this home or this server gives it no meaning."""
-    if match.intent in _TIMERS:
-        return _timer(_TIMERS[match.intent], match.slots)
+    if match.intent in TIMERS:
+        return _timer(TIMERS[match.intent], match.slots)
     if match.intent == "HassBroadcast":
         return Act((Action("broadcast", Target(everywhere=True), str(match.slots["message"])),))
     if match.intent in _QUESTIONS:
