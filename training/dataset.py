@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 from training.draw import mixed_draws, sample
 from training.vocab import train_vocabulary
 
-VOCABULARY_SAMPLES = 60_000
+VOCABULARY_SAMPLES = 120_000
 
 
 def samples(seed: int, split: str, count: int) -> tuple[list[tuple[str, str]], Counter[str]]:
@@ -43,12 +43,14 @@ def write_shard(path: Path, vocabulary: Path, seed: int, split: str, count: int)
     lengths = [len(p.ids) + len(o.ids) for p, o in zip(prompts, outputs, strict=True)]
     offsets = np.cumsum([0, *lengths]).astype(np.int64)
     flat = [i for p, o in zip(prompts, outputs, strict=True) for i in (*p.ids, *o.ids)]
-    np.savez(
-        path,
+    unfinished = path.with_name(f".{path.name}")  # a trainer may be reading the folder
+    np.savez_compressed(
+        unfinished,
         tokens=np.asarray(flat, np.uint16),
         offsets=offsets,
         prompt=np.asarray([len(p.ids) for p in prompts], np.int32),
     )
+    unfinished.rename(path)
     return missed.total()
 
 
@@ -76,7 +78,7 @@ def main() -> None:
         futures = [
             pool.submit(
                 write_shard,
-                args.out / f"train-{i:02}.npz",
+                args.out / f"train-{i:04}.npz",
                 vocabulary,
                 args.seed + 1 + i,
                 "train",

@@ -28,6 +28,19 @@ def extended_vocabulary(metadata: dict[str, Any]) -> Tokenizer:
     return tokenizer
 
 
+def shape_of(metadata: dict[str, Any]) -> dict[str, int]:
+    """What training.network.NetworkConfig calls the sizes of a model file; the vocabulary may have grown."""
+    names = {
+        "hidden_size": "embedding_length",
+        "n_layers": "block_count",
+        "n_heads": "attention.head_count",
+        "n_kv_heads": "attention.head_count_kv",
+        "head_dim": "attention.key_length",
+        "intermediate_size": "feed_forward_length",
+    }
+    return {ours: int(metadata[f"qwen3.{theirs}"]) for ours, theirs in names.items()}
+
+
 def main() -> None:
     """model.gguf -> checkpoint.npz + vocabulary.json."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -47,7 +60,7 @@ def main() -> None:
     added = tokenizer.get_vocab_size() - len(old)
     fresh = old.mean(0) + rng.normal(0, old.std() * 0.5, (added, old.shape[1])).astype(np.float32)
     weights["token_embd.weight"] = np.concatenate([old, fresh.astype(np.float32)])
-    np.savez(arguments.checkpoint, config=json.dumps({}), **weights)
+    np.savez(arguments.checkpoint, config=json.dumps(shape_of(dict(file.metadata))), **weights)
     print(f"{added} tokens added, {tokenizer.get_vocab_size()} in all")
 
 

@@ -15,7 +15,7 @@ from tokenizers import (
 
 from picoqwen_core.home.dsl import special_tokens
 
-VOCAB_SIZE = 1536
+VOCAB_SIZE = 2048
 # Qwen2's pre-tokenizer, so that the file is read like any other Qwen model's.
 _SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
