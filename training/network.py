@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention, silu
 from torch.nn.functional import rms_norm as fused_rms_norm
+from torch.nn.functional import scaled_dot_product_attention, silu
 
 
 @dataclass(frozen=True)

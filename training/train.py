@@ -36,9 +36,7 @@ class Shard:
 
 def shard_files(paths: list[Path]) -> list[Path]:
     """Files as they are, and of a folder the training shards that lie there now."""
-    return sorted(
-        file for path in paths for file in (path.glob("train-*.npz") if path.is_dir() else (path,))
-    )
+    return sorted(file for path in paths for file in (path.glob("train-*.npz") if path.is_dir() else (path,)))
 
 
 def load_shards(paths: list[Path], device: torch.device) -> Shard:
@@ -235,7 +233,8 @@ def network_of(args: argparse.Namespace, device: torch.device) -> Network:
     network = Network(NetworkConfig(**shape))  # type: ignore[arg-type]
     if args.init is not None:
         load(network, args.init)
-    return network.to(device)
+    network.to(device)
+    return network
 
 
 @dataclass
