@@ -1,4 +1,4 @@
-"""Trains the built-in model on token shards, for a number of minutes, on a GPU where there is one, else on the CPU.
+"""Trains the built-in model on token shards, for a number of minutes, on a GPU or on the CPU.
 
 The learning rate follows the clock, so a run always ends with its decay; a checkpoint is written every
 few minutes, so a run that is stopped leaves a usable model. Needs only PyTorch and NumPy.
@@ -223,7 +223,7 @@ def main() -> None:
 
 
 def network_of(args: argparse.Namespace, device: torch.device) -> Network:
-    """A network of the shape of --init, or the default one, with what was asked otherwise; its weights too."""
+    """A network of the shape of --init, or of the default one, where nothing else was asked."""
     shape: dict[str, int | float] = {}
     if args.init is not None:
         with np.load(args.init) as arrays:
