@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from functools import partial
 
 from picoqwen_core.health import Vitals
 from picoqwen_core.messages import ChatDelta, ChatRequest, Usage
 from picoqwen_core.prices import FREE
 from picoqwen_core.providers.provider import Provider
+from picoqwen_core.raw_text import as_text
 from picoqwen_core.upstreams import Upstream
 
 # What an upstream that has not answered yet is taken for.
@@ -68,12 +70,17 @@ def is_veiled(candidate: Candidate, privacy: str) -> bool:
 
 def answer_of(candidate: Candidate, request: ChatRequest, privacy: str) -> AsyncGenerator[ChatDelta]:
     """The answer, by pseudonyms of the home's names where the candidate may be told no others."""
-    chat = candidate.provider.chat
+    chat = partial(answered_by, candidate.provider)
     if not is_veiled(candidate, privacy):
         return chat(request)
     from picoqwen_core.pseudonyms.veil import with_pseudonyms  # noqa: PLC0415 - only where they are asked for
 
     return with_pseudonyms(request, chat)
+
+
+def answered_by(provider: Provider, request: ChatRequest) -> AsyncGenerator[ChatDelta]:
+    """The answer to a conversation, or what comes after a raw text."""
+    return provider.generate(as_text(request)) if request.raw else provider.chat(request)
 
 
 def tells_of_home(request: ChatRequest) -> bool:

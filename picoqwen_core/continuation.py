@@ -88,7 +88,9 @@ async def continuation(
     candidate: Candidate, request: ChatRequest, said: str, privacy: str
 ) -> Continuation | None:
     """How the candidate is asked to go on with what was said; None where it has to begin anew."""
-    if not said.strip() or request.response_format is not None or not can_go_on(candidate):
+    # A raw text is gone on with in any case; a longer one is no other wish.
+    able = can_go_on(candidate) or (request.raw and candidate.upstream is not None)
+    if not said.strip() or request.response_format is not None or not able:
         return None
     sent = said.rstrip()
     if is_veiled(candidate, privacy) and await asyncio.to_thread(_ends_in_name, request, sent):
@@ -96,6 +98,9 @@ async def continuation(
     if not sent:
         return None
     *before, last = request.messages
+    if request.raw:
+        longer = replace(request, messages=(*before, replace(last, content=last.content + sent)))
+        return Continuation(longer, said, said[len(sent) :])
     begun = last.content if request.continues else ""
     if not request.continues:
         before.append(last)

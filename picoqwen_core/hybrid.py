@@ -120,14 +120,20 @@ class Hybrid:
         }
 
     def plan(self, request: ChatRequest, local: Provider, local_model: str) -> list[Candidate]:
-        """Everybody who may answer, in the order of asking; this machine is always among them."""
+        """Everybody who may answer, in the order of asking.
+
+        This machine is always among them, but for raw text that others may go on with where it has no more
+        than the built-in model, which writes none.
+        """
         vitals = self._local.setdefault(local_model, Vitals(self._clock, self._rng))
         here = Candidate(local, local_model, vitals)
         named = [each for each in self._remote if each.model == request.model]
         there = [each for each in self._remote if may_ask(each, request, self.privacy)]
+        lastly = [] if request.raw and there and is_built_in(local.models) else [here]
         if named:
-            return [*(each for each in named if each in there), here]
-        ordered = self._ordered(request, here, there)
+            told = [each for each in named if each in there]
+            return [*told, *lastly] if told else [here]
+        ordered = self._ordered(request, lastly, there)
         # Who is down is asked last of all: better a poor chance than silence.
         return sorted(ordered, key=lambda each: not each.is_available())
 
@@ -289,11 +295,13 @@ class Hybrid:
         if answer.begun and request.response_format is not None:
             raise ProviderError(f"{told}; what was said of the answer cannot be taken back") from error
 
-    def _ordered(self, request: ChatRequest, here: Candidate, there: list[Candidate]) -> list[Candidate]:
-        everyone = [here, *there]
+    def _ordered(
+        self, request: ChatRequest, here: list[Candidate], there: list[Candidate]
+    ) -> list[Candidate]:
+        everyone = [*here, *there]
         match request.routing or self.strategy:
             case "cloud_first":
-                return [*there, here]
+                return [*there, *here]
             case "cheapest":
                 return sorted(everyone, key=lambda each: each.get_cost_estimate(_most(each, request)))
             case "fastest":

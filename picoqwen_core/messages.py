@@ -150,6 +150,8 @@ class ChatRequest:
     thinking_budget: int | None = None
     # How many alternatives to tell with each token's probability; None tells neither.
     logprobs: int | None = None
+    # Whether it is a GenerateRequest: one message of plain text, to be gone on with (raw_text.py).
+    raw: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,7 @@ class GenerateRequest:
     priority: Priority = "chat"
     # As in ChatRequest.
     logprobs: int | None = None
+    routing: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

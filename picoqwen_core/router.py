@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from picoqwen_core.candidate import answered_by
 from picoqwen_core.errors import ModelNotFound
 from picoqwen_core.ladder import Rung, Step, climb, is_built_in, labelled, without_home
 from picoqwen_core.messages import ChatDelta, ChatRequest, InstalledModel, Served
@@ -88,11 +89,16 @@ class Router:
         hybrid = self.hybrid
         remote = hybrid is not None and any(each.id == name for u in self.upstreams for each in u.models)
         local, model = self.choose(None if remote else name)
-        if name is None and (request.routing or self.strategy) == "by_rung":
+        by_rung = name is None and (request.routing or self.strategy) == "by_rung"
+        if by_rung and request.raw:
+            # What the ladder asks of its rungs is about the home; the built-in model writes no free text.
+            local = next((each for each in self.providers if not is_built_in(each.models)), local)
+            model = local.models[0].id
+        elif by_rung:
             return climb(self._steps(request), "it is the first rung"), model
         if hybrid is None or request.routing == "local_only" or (name and not remote and not request.routing):
             reason = "the request names it" if name else "no other server is to be asked"
-            answer = local.chat(replace(request, model=name))
+            answer = answered_by(local, replace(request, model=name or model))
             return labelled(answer, lambda _: self._rung(local), model, reason), model
         plan = hybrid.plan(replace(request, model=name if remote else None), local, model)
         strategy = request.routing or hybrid.strategy

@@ -14,6 +14,7 @@ from picoqwen_core.errors import ProviderError, ProviderRefused, ProviderTimeout
 from picoqwen_core.messages import (
     ChatDelta,
     ChatRequest,
+    GenerateRequest,
     Message,
     ResponseFormat,
     SamplingParams,
@@ -23,6 +24,7 @@ from picoqwen_core.messages import (
 )
 from picoqwen_core.providers.anthropic import AnthropicProvider
 from picoqwen_core.providers.anthropic_wire import body_of
+from picoqwen_core.raw_text import INSTRUCTION
 from picoqwen_core.upstreams import Upstream
 
 ASKED = ChatRequest((Message("user", "hi"),))
@@ -123,6 +125,16 @@ async def test_text_comes_piece_by_piece_and_the_count_last():
     ]
     (head,) = stand_in.heads
     assert head["Authorization"] == "Bearer top-secret"
+
+
+async def test_raw_text_is_asked_for_in_a_chat():
+    stand_in = StandIn([STARTED, *said(" there was"), *ended("end_turn")])
+    async with stand_in.serving() as provider:
+        heard = [delta async for delta in provider.generate(GenerateRequest("Once", max_tokens=9))]
+    assert heard[0] == ChatDelta(" there was")
+    (body,) = stand_in.bodies
+    assert body["messages"][-1]["role"] == "user"
+    assert INSTRUCTION in str(body["system"])
 
 
 async def test_thoughts_are_kept_apart_and_their_signature_left_out():

@@ -118,12 +118,13 @@ def _coordinator(hass: HomeAssistant, entry_id: str | None) -> PicoQwenCoordinat
 async def _generate(coordinator: PicoQwenCoordinator, data: dict[str, Any]) -> dict[str, Any]:
     """An answer to the prompt, or its raw continuation, with what it took."""
     schema, raw, instructions = data.pop("schema", None), data.pop("raw"), data.pop("instructions", None)
-    if raw and (schema is not None or instructions is not None or {CONF_ROUTING, "tools"} & set(data)):
+    if raw and (schema is not None or instructions is not None or "tools" in data):
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="raw_takes_text_only")
     started = time.perf_counter()
     if raw:
         answer = await coordinator.client.generate(data)
         text, model, reason = answer.get("text"), answer.get("model"), answer.get("finish_reason")
+        answer["served"] = answer.get("picoqwen")
     else:
         answer = await coordinator.client.chat_once(_chat_body(data, instructions, schema))
         text, model, reason = answer["text"], answer["model"], answer["finish_reason"]

@@ -12,6 +12,7 @@ import httpx2
 from picoqwen_core.messages import ChatDelta, ChatRequest
 from picoqwen_core.providers.anthropic_wire import AnswerReader, accepts, body_of
 from picoqwen_core.providers.remote import CONNECT_SECONDS, DEFAULT_MAX_TOKENS, Remote
+from picoqwen_core.raw_text import asked_for
 from picoqwen_core.upstreams import Upstream
 
 
@@ -37,11 +38,15 @@ class AnthropicProvider(Remote):
 
     def accepts(self, request: ChatRequest) -> bool:
         """Whether the request can be said in Anthropic's format."""
+        if request.logprobs is not None or (request.raw and request.response_format is not None):
+            return False
         goes_on = self.upstream.can_continue or not request.continues
-        return goes_on and accepts(request.response_format) and request.logprobs is None
+        return goes_on and accepts(request.response_format)
 
     def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta]:
         """Stream an answer; closing the stream closes the connection. Raises ProviderError."""
+        if request.raw:
+            request = asked_for(request)
         most = request.max_tokens or DEFAULT_MAX_TOKENS
         body = body_of(request, self.upstream.model, most)
         return self.answered(request, self._messages.create, body, AnswerReader())

@@ -15,6 +15,7 @@ from picoqwen_core.messages import (
     ToolCall,
     Usage,
 )
+from picoqwen_core.raw_text import as_text
 
 _DEFAULTS = SamplingParams()
 # The last two are not OpenAI's, who would refuse the request; servers of a household know them.
@@ -82,6 +83,22 @@ def body_of(request: ChatRequest, model: str, max_tokens: int, *, own: bool) -> 
     return body
 
 
+def text_body_of(request: ChatRequest, model: str, max_tokens: int, *, own: bool) -> dict[str, Any]:
+    """The arguments of a streamed continuation of raw text, by the older interface."""
+    body: dict[str, Any] = {
+        "model": model,
+        "prompt": as_text(request).prompt,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "max_tokens": max_tokens,
+    }
+    body |= _set(request.sampling, _SAMPLING)
+    if request.stop:
+        body["stop"] = list(request.stop)
+    more = _set(request.sampling, _OWN_SAMPLING) if own else {}
+    return body | ({"extra_body": more} if more else {})
+
+
 class AnswerReader:
     """Makes deltas of the chunks of one answer; a call is passed on when all of it is there."""
 
@@ -107,7 +124,8 @@ class AnswerReader:
             self._take(call)
         if reason := choice.get("finish_reason"):
             self.reason = _REASONS.get(reason, "stop")
-        content = _text(delta, "content")
+        # The older interface has the text beside no delta.
+        content = _text(delta, "content") or _text(choice, "text")
         reasoning = _text(delta, "reasoning_content") or _text(delta, "reasoning")
         self.written += len(content) + len(reasoning)
         return [ChatDelta(content=content, reasoning=reasoning)] if content or reasoning else []

@@ -38,6 +38,7 @@ from picoqwen_core.messages import (
 from picoqwen_core.providers.endless import Bounds
 from picoqwen_core.providers.provider import ProviderHealth
 from picoqwen_core.providers.rate_limits import refused_for, used_up_for
+from picoqwen_core.raw_text import as_chat
 from picoqwen_core.upstreams import Upstream
 
 _LOGGER = logging.getLogger(__name__)
@@ -155,11 +156,9 @@ class Remote(ABC):
         counted = Usage(self.estimate(request).prompt_tokens, reader.written // _CHARACTERS_A_TOKEN + 1)
         yield ChatDelta(finish_reason=reader.reason, usage=reader.usage or counted)
 
-    async def generate(self, request: GenerateRequest) -> AsyncGenerator[ChatDelta]:
-        """Refused: raw text is continued by the models of this machine."""
-        told = f"model {self.upstream.model_id!r} answers chats only; got the prompt {shown(request.prompt)}"
-        raise RequestError(told)
-        yield ChatDelta()
+    def generate(self, request: GenerateRequest) -> AsyncGenerator[ChatDelta]:
+        """Stream what comes after a raw text, in whatever way the server can be asked for it."""
+        return self.chat(as_chat(request))
 
     async def score(self, request: ScoreRequest) -> list[float]:
         """Refused: it gives no probabilities of whole answers."""

@@ -11,7 +11,8 @@ from aiohttp import web
 
 from picoqwen_core.errors import RequestError
 from picoqwen_core.messages import ChatDelta, TokenLogprob, Usage
-from picoqwen_core.server.completion import usage_json
+from picoqwen_core.raw_text import as_chat
+from picoqwen_core.server.completion import served_json, usage_json
 from picoqwen_core.server.fields import shown
 from picoqwen_core.server.metrics import measured
 from picoqwen_core.server.patience import patient
@@ -34,8 +35,8 @@ async def completions(request: web.Request) -> web.StreamResponse:
     if body.get("echo") or body.get("suffix"):
         raise RequestError("echo and suffix are not supported")
     parsed = generate_request({"max_tokens": _DEFAULT_TOKENS, **body, "prompt": prompt})
-    provider, model = state.router.choose(parsed.model)
-    deltas = measured(patient(provider.generate(parsed), state.settings), state, model)
+    answer, model = state.router.route(as_chat(parsed))
+    deltas = measured(patient(answer, state.settings), state, model)
     head: dict[str, Any] = {"id": f"cmpl-{uuid.uuid4().hex[:24]}", "object": "text_completion"}
     head |= {"created": int(time.time()), "model": model}
     weighed = OlderLogprobs() if parsed.logprobs is not None else None
@@ -73,7 +74,8 @@ def _chunks(
     made = []
     if delta.content or delta.finish_reason:
         logprobs = weighed.of(delta.logprobs) if weighed and delta.logprobs else None
-        made.append({**head, "choices": [_choice(delta.content, delta.finish_reason, logprobs)]})
+        choice = _choice(delta.content, delta.finish_reason, logprobs)
+        made.append({**head, "choices": [choice], **served_json(delta)})
     if delta.usage is not None and include_usage:
         made.append({**head, "choices": [], "usage": usage_json(delta.usage)})
     return made
@@ -83,14 +85,16 @@ async def _collected(
     deltas: AsyncGenerator[ChatDelta], head: dict[str, Any], weighed: OlderLogprobs | None
 ) -> dict[str, Any]:
     text, reason, usage = "", "stop", Usage()
+    served: dict[str, Any] = {}
     told: tuple[TokenLogprob, ...] = ()
     async with aclosing(deltas):
         async for delta in deltas:
             text += delta.content
             told += delta.logprobs
             reason, usage = delta.finish_reason or reason, delta.usage or usage
+            served = served_json(delta) or served
     choice = _choice(text, reason, weighed.of(told) if weighed else None)
-    return {**head, "choices": [choice], "usage": usage_json(usage)}
+    return {**head, "choices": [choice], "usage": usage_json(usage), **served}
 
 
 def _choice(text: str, reason: str | None, logprobs: dict[str, list[Any]] | None) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from picoqwen_core.hub.downloads import Download
 from picoqwen_core.messages import ChatDelta, InstalledModel, Usage
 from picoqwen_core.providers.local import LocalProvider
 from picoqwen_core.providers.provider import Provider
+from picoqwen_core.raw_text import as_chat
 from picoqwen_core.server.downloads import downloads_of
 from picoqwen_core.server.fields import shown, validated
 from picoqwen_core.server.metrics import measured
@@ -105,7 +106,8 @@ async def generate(request: web.Request) -> web.StreamResponse:
     if not prompt:
         return web.json_response(await _loaded(provider, body.get("model") or name, {"response": ""}))
     if body.get("raw"):
-        deltas = provider.generate(generate_request({**common(body), "prompt": prompt}))
+        raw = generate_request({**common(body), "prompt": prompt})
+        deltas, name = state.router.route(as_chat(raw))
     else:
         system = [{"role": "system", "content": body["system"]}] if body.get("system") else []
         turns = [*system, {"role": "user", "content": prompt}]

@@ -185,7 +185,12 @@ CHAT = _object(
 )
 # OpenAI's older interface asks so for the number of alternatives.
 GENERATE = _object(
-    {**_COMMON, vol.Required("prompt"): string, **_optional("logprobs", number_or_false(0, 20))}
+    {
+        **_COMMON,
+        vol.Required("prompt"): string,
+        **_optional("logprobs", number_or_false(0, 20)),
+        **_optional("routing", one_of(*STRATEGIES, "local_only")),
+    }
 )
 SCORE = _object(
     {
@@ -276,6 +281,7 @@ def generate_request(body: dict[str, Any]) -> GenerateRequest:
         response_format=_format(data),
         priority=data["priority"] or "chat",
         logprobs=None if data["logprobs"] is False else data["logprobs"],
+        routing=data["routing"],
     )
 
 

@@ -98,6 +98,16 @@ async def test_raw_text_is_continued_as_it_is(
     assert server.generations == [{"prompt": "Once"}]
 
 
+async def test_raw_text_may_be_continued_by_another_server(
+    hass: HomeAssistant, server: FakeServer, entry: ConfigEntry
+) -> None:
+    served = {"provider": "cloud", "model": "cloud/m", "rung": "cloud", "reason": "routing is cloud_first"}
+    server.generated = web.json_response({**TEXT, "picoqwen": served})
+    told = await act(hass, "generate", prompt="Once", raw=True, routing="cloud_first")
+    assert (told["provider"], told["rung"], told["reason"]) == ("cloud", "cloud", "routing is cloud_first")
+    assert server.generations == [{"prompt": "Once", "routing": "cloud_first"}]
+
+
 async def test_raw_text_has_no_place_for_instructions(
     hass: HomeAssistant, server: FakeServer, entry: ConfigEntry
 ) -> None:

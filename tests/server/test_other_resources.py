@@ -29,11 +29,12 @@ async def test_raw_text_streams_in_pieces(serve, http):
         *pieces, done, rest = (await response.text()).split("\n\n")
 
     assert (done, rest) == ("data: [DONE]", "")
-    assert [json.loads(piece.removeprefix("data: ")) for piece in pieces] == [
+    *chunks, last = [json.loads(piece.removeprefix("data: ")) for piece in pieces]
+    assert chunks == [
         {"text": "upon ", "finish_reason": None},
         {"text": "a time", "finish_reason": None},
-        {"text": "", "finish_reason": "stop"},
     ]
+    assert (last["text"], last["finish_reason"], last["picoqwen"]["provider"]) == ("", "stop", "local")
 
 
 class Loaded(FakeProvider):
