@@ -39,19 +39,18 @@ def shard_files(paths: list[Path]) -> list[Path]:
     return sorted(file for path in paths for file in (path.glob("train-*.npz") if path.is_dir() else (path,)))
 
 
-def load_shards(paths: list[Path], device: torch.device) -> Shard:
-    """Read .npz shards into one, on the device that trains."""
+def load_shards(paths: list[Path], device: torch.device, so_far: Shard | None = None) -> Shard:
+    """Read .npz shards into one, behind those read so far, on the device that trains."""
     parts = [np.load(path) for path in paths]
-    lengths = np.concatenate([np.diff(part["offsets"]) for part in parts])
     tokens = np.concatenate([part["tokens"] for part in parts]).astype(np.int16)
     prompt = np.concatenate([part["prompt"] for part in parts]).astype(np.int64)
-    offsets = torch.from_numpy(np.concatenate([[0], np.cumsum(lengths)]))
-    return Shard(
-        torch.from_numpy(tokens).to(device),
-        offsets.to(device),
-        torch.from_numpy(prompt).to(device),
-        lengths,
-    )
+    lengths = np.concatenate([np.diff(part["offsets"]) for part in parts])
+    on_device = torch.from_numpy(tokens).to(device), torch.from_numpy(prompt).to(device)
+    if so_far is not None:
+        lengths = np.concatenate([so_far.lengths, lengths])
+        on_device = torch.cat([so_far.tokens, on_device[0]]), torch.cat([so_far.prompt, on_device[1]])
+    offsets = torch.from_numpy(np.concatenate([[0], np.cumsum(lengths)])).to(device)
+    return Shard(on_device[0], offsets, on_device[1], lengths)
 
 
 def batches(shard: Shard, tokens_per_batch: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
@@ -280,12 +279,13 @@ def run(args: argparse.Namespace) -> None:
     chosen = optimizers(network, args.lr, args.matrix_lr)
     average = torch.zeros((), device=device)
     progress = Progress.begin(args.minutes)
-    files: list[Path] = []
+    files = shard_files(args.train)
+    train = load_shards(files, device)
     while True:
-        if (now_there := shard_files(args.train)) != files:
-            files = now_there
-            train = load_shards(files, device)
-            print(f"{len(train):,} requests in {len(files)} files", flush=True)
+        if new := [file for file in shard_files(args.train) if file not in files]:
+            train = load_shards(new, device, train)
+            files += new
+        print(f"{len(train):,} requests in {len(files)} files", flush=True)
         for indices in batches(train, args.batch_tokens, rng):
             share = progress.share
             if time.monotonic() - progress.reported > args.report or share >= 1:
