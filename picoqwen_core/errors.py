@@ -6,6 +6,7 @@ PicoQwenError
 │   ├── ContextLengthExceeded
 │   ├── GrammarError         a regular expression or grammar cannot be used
 │   ├── SchemaError          a JSON schema cannot be used; names the keyword and its path
+│   ├── SettingsRefused      settings that were to be read again cannot be used
 │   └── ModelNotFound
 ├── AuthError                the key is missing or wrong
 ├── CheckpointError          a model file is damaged or not supported
@@ -74,6 +75,13 @@ class SchemaError(RequestError):
     """A JSON schema is wrong, demands what is not supported, or fits no value."""
 
     code = "unsupported_schema"
+
+
+class SettingsRefused(RequestError):
+    """Settings that were to be read again cannot be used; those that counted before go on counting."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "settings_refused"
 
 
 class ModelNotFound(RequestError):

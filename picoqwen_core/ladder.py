@@ -8,7 +8,6 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from picoqwen_core.errors import PicoQwenError
 from picoqwen_core.messages import (
@@ -18,10 +17,10 @@ from picoqwen_core.messages import (
     ChatRequest,
     InstalledModel,
     Message,
+    Rung,
     Served,
 )
 
-Rung = Literal["rules", "built_in", "local", "cloud"]
 # The id of the model that comes with the package, before it is loaded.
 BUILT_IN = "pico-home"
 _LOGGER = logging.getLogger(__name__)

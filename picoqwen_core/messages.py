@@ -223,6 +223,10 @@ class Primed:
     state: Literal["ready", "cancelled", "skipped"] = "ready"
 
 
+type Rung = Literal["rules", "built_in", "local", "cloud"]
+RUNGS: tuple[Rung, ...] = ("rules", "built_in", "local", "cloud")
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
     """Who answered and what it cost, in dollars; `notes` say why it was not the one that was meant."""
@@ -231,7 +235,7 @@ class Served:
     model: str
     cost: float = 0.0
     notes: tuple[str, ...] = ()
-    # Which rung of the ladder answered (rules, built_in, local, cloud), and why that one.
+    # Which rung of the ladder answered, and why that one; empty where nobody was chosen.
     rung: str = ""
     reason: str = ""
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from picoqwen_core.candidate import answered_by
 from picoqwen_core.errors import ModelNotFound
-from picoqwen_core.ladder import Rung, Step, climb, is_built_in, labelled, without_home
-from picoqwen_core.messages import ChatDelta, ChatRequest, InstalledModel, Served
+from picoqwen_core.ladder import Step, climb, is_built_in, labelled, without_home
+from picoqwen_core.messages import ChatDelta, ChatRequest, InstalledModel, Rung, Served
 from picoqwen_core.providers.pool import ModelPool
 from picoqwen_core.providers.provider import Provider
 
@@ -101,6 +101,8 @@ class Router:
             answer = answered_by(local, replace(request, model=name or model))
             return labelled(answer, lambda _: self._rung(local), model, reason), model
         plan = hybrid.plan(replace(request, model=name if remote else None), local, model)
+        if self._is_spare(local):
+            plan.sort(key=lambda each: each.upstream is None)
         strategy = request.routing or hybrid.strategy
 
         def rung(served: Served | None) -> Rung:
@@ -108,6 +110,9 @@ class Router:
 
         reason = "the request names it" if remote else f"routing is {strategy}"
         return labelled(hybrid.chat(request, plan), rung, plan[0].model, reason), plan[0].model
+
+    def _is_spare(self, provider: Provider) -> bool:
+        return self.pool is not None and self.pool.is_spare(provider)
 
     def _rung(self, provider: Provider) -> Rung:
         return "built_in" if is_built_in(provider.models) else "local"
@@ -121,7 +126,7 @@ class Router:
                 partial(each.chat, replace(request, model=each.models[0].id)),
             )
             for each in sorted(self.providers, key=lambda each: not is_built_in(each.models))
-            if not is_built_in(each.models) or _ours(request)
+            if (not is_built_in(each.models) or _ours(request)) and not self._is_spare(each)
         ]
         if self.hybrid is not None:
             whole, part, _ = self.hybrid.others(request)
@@ -131,7 +136,9 @@ class Router:
                     spare = candidates is part
                     go_on = None if spare or request.response_format else answer
                     steps.append(Step("cloud", candidates[0].model, answer, spare, go_on))
-        return steps or [Step("local", self.default.models[0].id, partial(self.default.chat, request))]
+        return steps or [
+            Step(self._rung(self.default), self.default.models[0].id, partial(self.default.chat, request))
+        ]
 
 
 def _ours(request: ChatRequest) -> bool:

@@ -26,7 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help="a model, or a folder of models (the built-in model)")
     parser.add_argument("--models-dir", help="where models are installed (the user's data folder)")
     parser.add_argument(
-        "--no-built-in", dest="built_in", action="store_false", default=None, help="--model alone"
+        "--no-built-in",
+        dest="built_in",
+        action="store_false",
+        default=None,
+        help="the other models alone: the built-in one is not loaded at the start",
     )
     parser.add_argument("--max-memory-mb", help="memory of all models together (most of the machine's)")
     parser.add_argument("--threads", help="threads to compute with, at most (one per big core)")

@@ -18,6 +18,7 @@ from picoqwen_core.installed import ModelFile, files_of, find_models, model_file
 from picoqwen_core.machine.limits import Memory
 from picoqwen_core.memory import resident_mb
 from picoqwen_core.providers.local import LocalProvider
+from picoqwen_core.providers.provider import Provider
 from picoqwen_core.providers.shortage import REFUSE, STEPS, UNLOAD_IDLE, next_level
 
 _LOGGER = logging.getLogger(__name__)
@@ -52,15 +53,17 @@ class ModelPool:
         residents: Iterable[Path] = (),
         *,
         others: Iterable[Path] = (),
+        spare: Iterable[Path] = (),
         folder: Path | None = None,
         pinned: Iterable[str] = (),
         limits: PoolLimits | None = None,
         supply: Callable[[], Memory] | None = None,
     ) -> None:
         """make(path, admit=...): a provider that is not started; residents: loaded at the start and never
-        unloaded, the first answers requests that name no model; others: further files; folder: where models
-        are installed and deleted; pinned: names of models that are never evicted once loaded;
-        supply: tells how much memory there is, for steps when it is short.
+        unloaded, the first answers requests that name no model; others: further files; spare: files that come
+        after all others, wherever those come from; folder: where models are installed
+        and deleted; pinned: names of models that are never evicted once loaded; supply: tells how much memory
+        there is, for steps when it is short.
         """
         self.folder = folder
         self.limits = limits or PoolLimits()
@@ -70,8 +73,9 @@ class ModelPool:
         self._make = make
         self._supply = supply
         self._kills: int | None = None
-        self._fixed = {found.id: found for found in map(model_file, (*residents, *others))}
+        self._fixed = {found.id: found for found in map(model_file, (*residents, *others, *spare))}
         self._residents = tuple(model_file(path).id for path in residents)
+        self._spare = frozenset(model_file(path).id for path in spare)
         self._pinned = frozenset(pinned)
         self._files: dict[str, ModelFile] = {}
         self._providers: dict[str, LocalProvider] = {}
@@ -83,7 +87,12 @@ class ModelPool:
     @property
     def providers(self) -> tuple[LocalProvider, ...]:
         """One for each installed model, the default one first."""
-        return tuple(self._providers.values())
+        return tuple(sorted(self._providers.values(), key=self.is_spare))
+
+    @property
+    def has_residents(self) -> bool:
+        """Whether models are loaded before anybody asks for them."""
+        return bool(self._residents)
 
     @property
     def loaded(self) -> list[LocalProvider]:
@@ -136,6 +145,10 @@ class ModelPool:
     def is_resident(self, provider: LocalProvider) -> bool:
         """Whether the model is never unloaded."""
         return provider.model_id in self._residents
+
+    def is_spare(self, provider: Provider) -> bool:
+        """Whether it answers only where nobody else is there, or where it is named."""
+        return provider.models[0].id in self._spare
 
     async def unload(self, provider: LocalProvider) -> None:
         """Give a model's memory back. Raises ModelInUse for a resident one."""

@@ -194,6 +194,7 @@ ANSWERS: dict[tuple[str, str], Json] = {
         uptime_s=NUMBER,
         memory=_object(total_mb=WHOLE, available_mb=WHOLE, stalled=_or_null(NUMBER), level=WHOLE, step=TEXT),
         answers=WHOLE,
+        rungs=_object(rules=WHOLE, built_in=WHOLE, local=WHOLE, cloud=WHOLE),
         tokens={"type": "object"},
         tokens_per_second=NUMBER,
         connections=WHOLE,

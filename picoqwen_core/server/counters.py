@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from picoqwen_core.messages import ChatDelta
+from picoqwen_core.messages import RUNGS, ChatDelta
 
 # Seconds to the first piece of an answer.
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -17,6 +17,8 @@ class Metrics:
         self.first_token: Counter[float] = Counter()
         self.first_token_sum = 0.0
         self.answers = 0
+        # Conversations by the rung of the ladder that answered, whatever the routing was.
+        self.rungs: Counter[str] = Counter(dict.fromkeys(RUNGS, 0))
         self.tokens_per_second = 0.0
 
     def request(self, path: str, status: int) -> None:
@@ -32,6 +34,8 @@ class Metrics:
     def ended(self, delta: ChatDelta, seconds: float) -> None:
         """An answer ended, so long after its first piece."""
         self.answers += 1
+        if delta.served is not None and delta.served.rung:
+            self.rungs[delta.served.rung] += 1
         if delta.usage is not None:
             self.tokens["prompt"] += delta.usage.prompt_tokens
             self.tokens["completion"] += delta.usage.completion_tokens

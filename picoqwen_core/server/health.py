@@ -42,7 +42,8 @@ def _status(state: State) -> str:
     if state.router.pool is not None and state.router.pool.level:
         return "degraded"
     default = state.router.default.health.state
-    return {"ready": "ok", "starting": "starting"}.get(default, "degraded")
+    # An idle one is loaded by the first who asks.
+    return {"ready": "ok", "idle": "ok", "starting": "starting"}.get(default, "degraded")
 
 
 def _engine(provider: Provider) -> dict[str, Any]:

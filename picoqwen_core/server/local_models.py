@@ -21,9 +21,13 @@ _LOAD_SECONDS = 120.0
 def make_pool(settings: Settings) -> ModelPool:
     """Nothing is started yet. Raises ConfigError where the model of the settings is not there."""
     first, *others = model_files(settings.model)
-    residents = [first]
-    if settings.built_in and BUILT_IN_MODEL.is_file() and not first.samefile(BUILT_IN_MODEL):
+    comes_along = BUILT_IN_MODEL.is_file() and not first.samefile(BUILT_IN_MODEL)
+    residents, spare = [first], []
+    if settings.built_in and comes_along:
         residents.append(BUILT_IN_MODEL)
+    elif not settings.built_in and not comes_along:
+        # Nothing else was named, and somebody has to answer where nobody else is there.
+        residents, spare = [], [first]
 
     def make(path: Path, **options: Any) -> LocalProvider:
         client = EngineClient(
@@ -53,6 +57,7 @@ def make_pool(settings: Settings) -> ModelPool:
         make,
         residents,
         others=others,
+        spare=spare,
         folder=models_folder(settings),
         pinned=settings.pinned_models,
         limits=pool_limits(settings),

@@ -64,6 +64,8 @@ def _lines(state: State) -> Iterator[str]:
     )
     kinds = (({"kind": kind}, count) for kind, count in counted.tokens.items())
     yield from _family("tokens_total", "counter", "Tokens read, generated, and found in a cache.", kinds)
+    rungs = (({"rung": rung}, count) for rung, count in counted.rungs.items())
+    yield from _family("answers_by_rung_total", "counter", "Conversations by who answered them.", rungs)
     yield from _histogram(counted)
     for name, kind, help_, value in _single(state):
         yield from _family(name, kind, help_, [({}, value)])

@@ -81,8 +81,8 @@ def _history(text: str) -> list[dict[str, str]]:
 async def _ask(request: web.Request, messages: list[Any]) -> str:
     state = state_of(request)
     parsed = chat_request({"messages": messages})
-    provider, model = state.router.choose(None)
-    body = await collected(measured(patient(provider.chat(parsed), state.settings), state, model), model)
+    deltas, model = state.router.route(parsed)
+    body = await collected(measured(patient(deltas, state.settings), state, model), model)
     return str(body["choices"][0]["message"]["content"] or "")
 
 

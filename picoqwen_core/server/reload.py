@@ -12,12 +12,14 @@ from dataclasses import fields
 from aiohttp import web
 
 from picoqwen_core.config import Settings, load_with_sources
-from picoqwen_core.errors import ForbiddenError
+from picoqwen_core.errors import ConfigError, ForbiddenError, SettingsRefused
 from picoqwen_core.server.local_models import pool_limits
 from picoqwen_core.server.logs import shape
 from picoqwen_core.server.state import State, state_of
 
 _LOGGER = logging.getLogger(__name__)
+# Of what is wrong in them.
+REFUSED = "the settings stay as they were: %s"
 # Taken at the start only.
 NEEDS_RESTART = frozenset(
     {
@@ -41,8 +43,12 @@ NEEDS_RESTART = frozenset(
 
 
 async def reload(request: web.Request) -> web.Response:
-    """Answer {"changed", "needs_restart"}: settings, and "flows". Raises ConfigError, and nothing changes."""
-    changed = await asyncio.to_thread(read_again, state_of(request))
+    """Answer {"changed", "needs_restart"}: settings, and "flows". Raises SettingsRefused."""
+    try:
+        changed = await asyncio.to_thread(read_again, state_of(request))
+    except ConfigError as err:
+        _LOGGER.error(REFUSED, err)
+        raise SettingsRefused(REFUSED % err) from err
     return web.json_response(take(state_of(request), *changed))
 
 

@@ -12,14 +12,14 @@ from aiohttp import web
 from picoqwen_core.config import Settings, Source
 from picoqwen_core.errors import ConfigError, PicoQwenError
 from picoqwen_core.memory import forget_code, settle
-from picoqwen_core.providers.provider import Provider
+from picoqwen_core.router import Router
 from picoqwen_core.server.announce import announce_server
 from picoqwen_core.server.app import make_server
 from picoqwen_core.server.connections import Connections, Site
 from picoqwen_core.server.log_tail import LogTail
 from picoqwen_core.server.logs import shape
 from picoqwen_core.server.notify import notify, reloading, watchdog
-from picoqwen_core.server.reload import read_again, take
+from picoqwen_core.server.reload import REFUSED, read_again, take
 from picoqwen_core.server.state import STATE, State
 from picoqwen_core.server.supervisor import announce_app
 
@@ -44,7 +44,7 @@ async def serve(settings: Settings, source: Source | None = None) -> None:
     loop.add_signal_handler(signal.SIGHUP, again.set)
     async with listening(app, settings) as url:
         tasks = [
-            asyncio.create_task(_announce(app[STATE].router.default, url), name="announce"),
+            asyncio.create_task(_announce(app[STATE].router, url), name="announce"),
             asyncio.create_task(watchdog(), name="watchdog"),
             asyncio.create_task(announce_app(settings, int(url.rpartition(":")[2])), name="discovery"),
             asyncio.create_task(announce_server(settings, int(url.rpartition(":")[2])), name="network"),
@@ -71,7 +71,7 @@ async def _reloading(state: State, again: asyncio.Event) -> None:
         try:
             take(state, *await asyncio.to_thread(read_again, state))
         except PicoQwenError as err:
-            _LOGGER.error("The settings stay as they were: %s", err)
+            _LOGGER.error(REFUSED, err)
         notify("READY=1")
 
 
@@ -105,12 +105,17 @@ async def _listen(runner: web.AppRunner, settings: Settings, connections: Connec
         raise ConfigError(f"cannot listen on {where}: {err.strerror or err}") from err
 
 
-async def _announce(provider: Provider, url: str) -> None:
-    """Say that requests will be answered, once the model is loaded; say so in the log when it cannot be."""
-    while provider.health.state in ("idle", "starting"):
+async def _announce(router: Router, url: str) -> None:
+    """Say that requests will be answered, once the model is loaded; say so in the log when it cannot be.
+
+    Where no model is loaded before somebody asks for it, there is nothing to wait for.
+    """
+    provider = router.default
+    at_start = router.pool is None or router.pool.has_residents
+    while at_start and provider.health.state in ("idle", "starting"):
         await asyncio.sleep(_READY_POLL_SECONDS)
-    if provider.health.state == "failed":
+    if at_start and provider.health.state == "failed":
         _LOGGER.error("Serving without a model at %s; see GET /api/v1/health", url)
-    while not provider.is_available():
+    while at_start and not provider.is_available():
         await asyncio.sleep(_READY_POLL_SECONDS)
     print(f"picoqwen is ready on {url}", flush=True)  # noqa: T201 - scripts wait for this line

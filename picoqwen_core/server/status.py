@@ -39,6 +39,7 @@ async def status(request: web.Request) -> web.Response:
                 "for_models_mb": (pool.limits.max_bytes or 0) // 1_000_000 if pool is not None else 0,
             },
             "answers": state.metrics.answers,
+            "rungs": dict(state.metrics.rungs),
             "tokens": dict(state.metrics.tokens),
             "tokens_per_second": round(state.metrics.tokens_per_second, 2),
             "connections": state.connections.count,

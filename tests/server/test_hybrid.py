@@ -1,6 +1,7 @@
 """This machine and other servers: who answers, who does when that fails, the cost, and what they learn."""
 
 import asyncio
+import re
 import ssl
 import subprocess
 import sys
@@ -361,6 +362,36 @@ async def test_metrics_count_failovers_and_money(house, http, stand_in):
     assert lines['picoqwen_provider_up{provider="cloud",model="cloud/well"}'] == "1"
     assert float(lines['picoqwen_provider_latency_p95_seconds{provider="cloud",model="cloud/well"}']) > 0
     assert float(lines['picoqwen_spent_dollars{period="today"}']) > 0
+
+
+async def test_metrics_count_answers_by_rung(house, http, stand_in):
+    built_in = FakeProvider(ChatDelta(HERE), END, model="pico-home")
+    ruled = FakeProvider(
+        ChatDelta(HERE), ChatDelta(finish_reason="stop", rule="a sentence matched"), model="pico-home"
+    )
+    url = await house(built_in, [cloud(stand_in)], routing="by_rung")
+    asked = [{}, {"routing": "cloud_first"}, {"model": "cloud/well"}, {"routing": "local_first"}]
+    for body in asked:
+        await ask(http, url, **body)
+    async with http.get(f"{url}/metrics") as response:
+        assert by_rung(await response.text()) == {"rules": 0, "built_in": 2, "local": 0, "cloud": 2}
+    async with http.get(f"{url}/api/v1/status") as response:
+        assert (await response.json())["rungs"] == {"rules": 0, "built_in": 2, "local": 0, "cloud": 2}
+
+    url = await house(ruled, [], routing="by_rung")
+    await ask(http, url)
+    async with http.get(f"{url}/metrics") as response:
+        assert by_rung(await response.text()) == {"rules": 1, "built_in": 0, "local": 0, "cloud": 0}
+
+    url = await house(FakeProvider(ChatDelta(HERE), END, model="large"), [])
+    await ask(http, url)
+    async with http.get(f"{url}/metrics") as response:
+        assert by_rung(await response.text()) == {"rules": 0, "built_in": 0, "local": 1, "cloud": 0}
+
+
+def by_rung(text: str) -> dict[str, int]:
+    found = re.findall(r'picoqwen_answers_by_rung_total\{rung="(\w+)"\} (\d+)', text)
+    return {rung: int(count) for rung, count in found}
 
 
 async def test_with_pseudonyms_no_name_of_the_home_reaches_the_server(house, http, stand_in):

@@ -8,7 +8,7 @@ import pytest
 from picoqwen_core.config import Settings
 from picoqwen_core.server.app import make_server
 from picoqwen_core.server.run import listening
-from tests.server.conftest import END, KERNEL_CACHE, FakeProvider
+from tests.server.conftest import END, KERNEL_CACHE, FakeProvider, asking
 from tests.tiny import write_tiny
 
 
@@ -47,6 +47,22 @@ async def test_a_model_is_loaded_with_a_context_and_unloaded_again(server, http)
 
     status, entry = await post(http, server, "Tiny-Q8_0/unload")
     assert (status, entry["state"], entry["loaded"]) == (200, "idle", False)
+
+
+async def test_without_the_built_in_model_others_are_the_first_and_nothing_is_loaded_before(tmp_path, http):
+    write_tiny(tmp_path / "tiny.gguf")
+    settings = Settings(port=0, models_dir=tmp_path, built_in=False, threads=1, cache_dir=KERNEL_CACHE)
+    async with listening(make_server(settings), settings) as url:
+        async with http.get(f"{url}/api/v1/health") as response:
+            health = await response.json()
+        for body in (asking(max_tokens=1), asking(max_tokens=1, routing="by_rung")):
+            async with http.post(f"{url}/api/v1/chat", json=body) as response:
+                assert (await response.json())["picoqwen"]["rung"] == "local"
+        async with http.get(f"{url}/api/v1/models") as response:
+            models = [(each["id"], each["loaded"]) for each in (await response.json())["data"]]
+
+    assert (health["status"], [each["state"] for each in health["engines"]]) == ("ok", ["idle", "idle"])
+    assert models == [("tiny", True), ("pico-home", False)]
 
 
 async def test_loading_can_be_watched(server, http):

@@ -55,9 +55,26 @@ async def test_wrong_settings_change_nothing(server, http):
     url, config = server
     config.write_text("[server]\nmax_connections = 0\n")
     async with http.post(f"{url}/api/v1/reload", headers=bearer("old")) as response:
-        assert (response.status, (await response.json())["error"]["code"]) == (500, "config_error")
+        error = (await response.json())["error"]
+    assert (response.status, error["code"]) == (422, "settings_refused")
+    assert error["message"] == "the settings stay as they were: max_connections is 0; allowed: 1 or more"
     async with http.get(f"{url}/api/v1/models", headers=bearer("old")) as response:
         assert response.status == 200
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[server]\nmax_connection = 5\n", "unknown option 'max_connection' in [server]; known: host, port,"),
+        ('[server]\nlog_level = "loud"\n', "log_level is 'loud'; allowed: debug, info, warning, error"),
+        ("[server\n", "cannot be read"),
+    ],
+)
+async def test_wrong_settings_are_named_with_what_is_allowed(server, http, text, told):
+    url, config = server
+    config.write_text(text)
+    async with http.post(f"{url}/api/v1/reload", headers=bearer("old")) as response:
+        assert (response.status, told in (await response.text())) == (422, True)
 
 
 async def test_systemd_is_told_of_ready_alive_reload_and_stop(tmp_path):
@@ -69,7 +86,10 @@ async def test_systemd_is_told_of_ready_alive_reload_and_stop(tmp_path):
         heard.bind(str(place))
         heard.settimeout(30)
         process = await asyncio.create_subprocess_exec(
-            *SERVE, "--config", str(config), env=environment, stdout=asyncio.subprocess.DEVNULL
+            *(*SERVE, "--config", str(config)),
+            env=environment,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
         )
 
         async def until(word: str) -> None:
@@ -82,6 +102,14 @@ async def test_systemd_is_told_of_ready_alive_reload_and_stop(tmp_path):
             await until("WATCHDOG=1")
             process.send_signal(signal.SIGHUP)
             await until("RELOADING=1")
+            await until("READY=1")
+            config.write_text("[server]\nport = 0\nrate_limit = -1\n")
+            process.send_signal(signal.SIGHUP)
+            async with asyncio.timeout(30):
+                while b"stay as they were: rate_limit is -1; allowed: 0 or more" not in (
+                    await process.stderr.readline()
+                ):
+                    pass
             await until("READY=1")
             assert await stop(process) == 0
             await until("STOPPING=1")

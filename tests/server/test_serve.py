@@ -154,6 +154,15 @@ async def test_a_talk_without_a_server_brings_its_own():
     assert "home" in result.stdout
 
 
+async def test_without_the_built_in_model_a_server_is_ready_at_once_and_the_first_who_asks_loads_it():
+    async with started("--no-built-in") as process, aiohttp.ClientSession(timeout=LIMIT) as session:
+        url = await url_of(process)
+        assert psutil.Process(process.pid).children() == []
+        status, _, said = await _answered(session, f"{url}/api/v1/chat", asking("hello"))
+        assert (status, json.loads(said)["model"]) == (200, "pico-home")
+        assert await stop(process) == 0
+
+
 @pytest.fixture
 def taken_port():
     with socket.socket() as sock:
