@@ -3,8 +3,8 @@
 import math
 import re
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from picoqwen_core.errors import ConfigError
@@ -13,6 +13,8 @@ from picoqwen_core.named_list import parse_list, require_known, require_type, wh
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]|_(?!_)){0,30}[a-z0-9]\Z|[a-z0-9]\Z")
 _TIMEOUT = 30.0
 _OPTION = "mcp_servers"
+# Where apps of Home Assistant find the Supervisor, and nobody else finds anything.
+SUPERVISOR = "http://supervisor"
 # Types of fields that are one value and no text.
 _TYPES: Mapping[str, type] = {"timeout": float, "trusted": bool}
 
@@ -55,6 +57,22 @@ class McpServer:
 def parse_mcp_servers(value: Any) -> tuple[McpServer, ...]:
     """A list of objects, or that as JSON text. Raises ConfigError, or ValueError for what is no list."""
     return parse_list(_OPTION, value, _server)
+
+
+def with_supervisor_token(
+    servers: Iterable[McpServer], token: str | None, supervisor: str = SUPERVISOR
+) -> tuple[McpServer, ...]:
+    """The servers; those behind the Supervisor without a key get the token by which it knows this app.
+
+    It hands on to Home Assistant what is asked below /core/api, such as its MCP server at /core/api/mcp:
+    https://developers.home-assistant.io/docs/apps/communication#home-assistant-core
+    """
+    return tuple(
+        replace(each, api_key=token)
+        if token and not each.api_key and each.url.startswith(f"{supervisor}/")
+        else each
+        for each in servers
+    )
 
 
 def _server(given: Mapping[str, Any]) -> McpServer:

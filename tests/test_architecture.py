@@ -69,6 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "prices",
             "agents",
             "raw_text",
+            "mcp_servers",
             *VOCABULARY,
         ),
     },

@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from picoqwen_core.config import supervisor_token
 from picoqwen_core.errors import ConfigError, EngineUnavailable, ForbiddenError, RequestError
+from picoqwen_core.mcp_servers import with_supervisor_token
 from picoqwen_core.server.access import CALLER
 from picoqwen_core.server.agents import AGENTS
 from picoqwen_core.server.asgi import serve_asgi
@@ -117,7 +119,8 @@ async def clients(app: web.Application) -> AsyncIterator[None]:
     _require_package("mcp_servers has some")
     from picoqwen_core.agents.mcp_client import McpClients  # noqa: PLC0415
 
-    state.mcp_clients = McpClients(state.settings.mcp_servers, state.registry)
+    servers = with_supervisor_token(state.settings.mcp_servers, supervisor_token())
+    state.mcp_clients = McpClients(servers, state.registry)
     state.mcp_clients.start()
     yield
     await state.mcp_clients.stop()

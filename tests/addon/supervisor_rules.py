@@ -71,6 +71,7 @@ OPTIONAL = {
     "ports": _ports,
     "ports_description": lambda value: all(_text(each) for each in value.values()),
     "ingress": lambda value: isinstance(value, bool),
+    "homeassistant_api": lambda value: isinstance(value, bool),
     "ingress_port": lambda value: value == 0 or 0 < value < 1 << 16,
     "panel_icon": _matches(r"mdi:[a-z0-9-]+"),
     "panel_title": _text,

@@ -1,6 +1,6 @@
-"""A stand-in for the Supervisor: discovery, the facts about one app, ingress with its headers and address.
+"""A stand-in for the Supervisor: discovery, facts about an app, its ingress, and its way to Home Assistant.
 
-As in supervisor/api/ingress.py and supervisor/api/discovery.py of Home Assistant's Supervisor. What Home
+As in supervisor/api/ingress.py, proxy.py and discovery.py of Home Assistant's Supervisor. What Home
 Assistant asks beside that is answered with an error, as by a Supervisor that is starting.
 """
 
@@ -23,6 +23,9 @@ NOT_HANDED_ON = {
     "x-supervisor-token",
     "x-hassio-key",
 }
+# Compared letter by letter, so that "mcp-protocol-version" is not handed on.
+FORWARDED = ("X-Speech-Content", "Accept", "Last-Event-ID", "Mcp-Session-Id", "MCP-Protocol-Version")
+KEPT = ("Cache-Control", "Mcp-Session-Id")
 IDENTITY = ("X-Remote-User-Id", "X-Remote-User-Name", "X-Remote-User-Display-Name")
 
 
@@ -35,6 +38,10 @@ class Supervisor:
         self.told: list[dict[str, Any]] = []
         # How often that was news.
         self.news = 0
+        # Home Assistant's address and a token for it; None while there is none.
+        self.core: tuple[str, str] | None = None
+        # Methods and paths of what the app asked Home Assistant.
+        self.handed_on: list[tuple[str, str]] = []
         self.session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=(ADDRESS, 0)))
 
     async def discover(self, request: web.Request) -> web.Response:
@@ -146,6 +153,34 @@ class Supervisor:
                 await response.write(piece)
             return response
 
+    async def core_api(self, request: web.Request) -> web.StreamResponse:
+        """Home Assistant's answer to the app, which may ask where its config.yaml says so."""
+        known = request.headers.get("Authorization", "").split(" ")[-1] == self.token
+        if not known or not self.config.get("homeassistant_api"):
+            raise web.HTTPUnauthorized
+        if self.core is None:
+            raise web.HTTPBadGateway
+        address, token = self.core
+        path = request.match_info["path"]
+        self.handed_on.append((request.method, path))
+        headers = {name: value for name, value in request.headers.items() if name in FORWARDED}
+        headers["Authorization"] = f"Bearer {token}"
+        if "Content-Type" in request.headers:
+            headers["Content-Type"] = request.headers["Content-Type"]
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(
+                request.method, f"{address}/api/{path}", headers=headers, data=await request.read()
+            ) as result,
+        ):
+            kept = {name: result.headers[name] for name in KEPT if name in result.headers}
+            return web.Response(
+                body=await result.read(),
+                status=result.status,
+                content_type=result.content_type,
+                headers=kept,
+            )
+
 
 def said(data: Any) -> web.Response:
     """An answer of the Supervisor."""
@@ -178,6 +213,7 @@ async def standing_in(
             web.get("/discovery", supervisor.discovered),
             web.get("/discovery/{uuid}", supervisor.discovery),
             web.get("/addons/{slug}/info", supervisor.app_info),
+            web.route("*", "/core/api/{path:.*}", supervisor.core_api),
             web.route("*", "/ingress/{token}/{path:.*}", supervisor.ingress),
             web.route("*", "/{rest:.*}", _unknown),
         ]

@@ -1,4 +1,7 @@
-"""Home Assistant's own two ends of MCP, unmodified: its client on our server, and ours on its server."""
+"""Home Assistant's own two ends of MCP, unmodified: its client on our server, and ours on its server.
+
+Ours asks it directly, and as an app by way of the Supervisor, whose stand-in hands on what the real one does.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -7,14 +10,17 @@ from typing import Any
 
 import aiohttp
 import pytest
+import yaml
 
 from house_runner.house import House
+from house_runner.paths import ROOT
+from house_runner.ports import find_free
 from picoqwen_core.agents.calling import call_tool
 from picoqwen_core.agents.mcp_client import McpClients
 from picoqwen_core.agents.policy import Trust, decide
 from picoqwen_core.agents.registry import Registry
 from picoqwen_core.config import Settings
-from picoqwen_core.mcp_servers import McpServer
+from picoqwen_core.mcp_servers import McpServer, parse_mcp_servers, with_supervisor_token
 from picoqwen_core.messages import ToolCall
 from picoqwen_core.router import Router
 from picoqwen_core.server.access import mcp_token
@@ -22,6 +28,7 @@ from picoqwen_core.server.app import make_app
 from picoqwen_core.server.run import listening
 from picoqwen_core.server.state import State
 from tests.agents.scripted import ScriptedModel, ScriptedProvider, call
+from tests.container.supervisor import standing_in
 from tests.e2e.test_other_integrations import FLOWS, flow, rest
 from tests.mcp.conftest import Echo, serving, until
 
@@ -57,13 +64,17 @@ async def test_home_assistants_client_takes_our_tools_from_the_address_that_hold
         assert found["id"] == f"mcp-{entry['result']['entry_id']}"
 
 
+def assist(house: House) -> McpServer:
+    """Home Assistant's server with a token of its own."""
+    url, token = house.home_assistant.url, house.home_assistant.token
+    return McpServer("house", url=f"{url}/api/mcp/assist", api_key=token, trusted=True)
+
+
 async def test_our_client_reads_and_switches_what_is_exposed_and_nothing_else(house: House) -> None:
     async with rest(house) as session:
         entry = await flow(session, FLOWS, "mcp_server", {})
-        url, token = house.home_assistant.url, house.home_assistant.token
         registry = Registry()
-        server = McpServer("house", url=f"{url}/api/mcp/assist", api_key=token, trusted=True)
-        clients = McpClients((server,), registry)
+        clients = McpClients((assist(house),), registry)
         clients.start()
         try:
             await until(lambda: clients.connections[0].state == "ready")
@@ -96,11 +107,9 @@ async def test_our_client_reads_and_switches_what_is_exposed_and_nothing_else(ho
 
 @asynccontextmanager
 async def with_agents(
-    house: House, model: ScriptedModel, folder: Path
+    server: McpServer, model: ScriptedModel, folder: Path
 ) -> AsyncIterator[Callable[..., Awaitable[dict[str, Any]]]]:
     """A server whose agents have Home Assistant's tools; what asks it to turn the lamp on."""
-    url, token = house.home_assistant.url, house.home_assistant.token
-    server = McpServer("house", url=f"{url}/api/mcp/assist", api_key=token, trusted=True)
     settings = Settings(agents=True, agents_dir=folder, agent_tools=(), mcp_servers=(server,), port=0)
     state = State(settings, Router([ScriptedProvider(model)]))
 
@@ -133,7 +142,7 @@ async def test_agents_read_the_home_and_switch_a_lamp_once_the_user_has_confirme
     async with rest(house) as session:
         entry = await flow(session, FLOWS, "mcp_server", {})
         try:
-            async with with_agents(house, model, tmp_path) as ask:
+            async with with_agents(assist(house), model, tmp_path) as ask:
                 await house.client.service("light.turn_off", LAMP)
                 waiting = confirmation(await ask())
                 await ask({"role": "assistant", "content": "May I?"}, {"role": "user", "content": "yes"})
@@ -157,3 +166,33 @@ async def test_agents_read_the_home_and_switch_a_lamp_once_the_user_has_confirme
     ]
     read = [request.messages[-1].content for request in model.requests if request.messages[-1].name == LIVE]
     assert ["kitchen lamp" in text.casefold() for text in read] == [True, False]
+
+
+@pytest.mark.parametrize("path", ["mcp", "mcp/assist"])
+async def test_as_an_app_agents_switch_a_lamp_by_way_of_the_supervisor_and_its_token(
+    house: House, tmp_path: Path, path: str
+) -> None:
+    config = yaml.safe_load((ROOT / "addon" / "config.yaml").read_text())
+    turn_on = [ToolCall("call_on", TURN_ON, {"name": "Kitchen lamp"})]
+    model = ScriptedModel(call(LIVE), turn_on, "It is on.")
+    port = find_free()
+    address = f"http://127.0.0.1:{port}"
+    options = [{"name": "house", "url": f"{address}/core/api/{path}", "trusted": True}]
+    async with rest(house) as session, standing_in("app-token", config, "127.0.0.1", port) as supervisor:
+        supervisor.core = (house.home_assistant.url, house.home_assistant.token)
+        (server,) = with_supervisor_token(parse_mcp_servers(options), "app-token", address)
+        entry = await flow(session, FLOWS, "mcp_server", {})
+        try:
+            async with with_agents(server, model, tmp_path) as ask:
+                await house.client.service("light.turn_off", LAMP)
+                waiting = confirmation(await ask())
+                unconfirmed = (await house.client.states())[LAMP]["state"]
+                told = await ask(confirm=waiting)
+                confirmed = (await house.client.states())[LAMP]["state"]
+        finally:
+            await session.delete(f"/api/config/config_entries/entry/{entry['result']['entry_id']}")
+
+    assert (unconfirmed, confirmed) == ("off", "on")
+    assert told["choices"][0]["message"]["content"] == "It is on."
+    assert "kitchen lamp" in model.requests[1].messages[-1].content.casefold()
+    assert {asked for _, asked in supervisor.handed_on} == {path}

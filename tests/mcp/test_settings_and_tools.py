@@ -6,8 +6,14 @@ import pytest
 from mcp_types import CallToolResult, ImageContent, TextContent, Tool
 
 from picoqwen_core.agents.mcp_tools import result_of, tools_of
+from picoqwen_core.config import Settings
 from picoqwen_core.errors import ConfigError
-from picoqwen_core.mcp_servers import McpServer, parse_mcp_servers
+from picoqwen_core.mcp_servers import McpServer, parse_mcp_servers, with_supervisor_token
+from picoqwen_core.router import Router
+from picoqwen_core.server import mcp
+from picoqwen_core.server.app import make_app
+from picoqwen_core.server.state import State
+from tests.server.conftest import FakeProvider
 
 SERVER = McpServer("far", url="http://far/mcp", trusted=True)
 
@@ -28,6 +34,35 @@ def test_servers_are_read_from_json_and_from_the_apps_options() -> None:
     assert server.args == ("-y", "server", "/share")
     assert server.env == {"KEY": "a=b"}
     assert "a=b" not in repr(server)
+
+
+def test_only_the_supervisor_gets_the_apps_token() -> None:
+    urls = ("http://supervisor/core/api/mcp", "http://supervisor.example/core/api", "http://far/supervisor/")
+    servers = parse_mcp_servers([{"name": f"n{i}", "url": url} for i, url in enumerate(urls)])
+    own = McpServer("own", url=urls[0], api_key="mine")
+    program = McpServer("program", command="http://supervisor/")
+
+    opened = with_supervisor_token((*servers, own, program), "app-token")
+
+    assert [each.api_key for each in opened] == ["app-token", None, None, "mine", None]
+    assert "app-token" not in repr(opened)
+    assert with_supervisor_token(servers, None) == servers
+
+
+@pytest.mark.parametrize("token", ["app-token", None])
+async def test_a_server_that_is_an_app_asks_the_supervisor_with_its_token(monkeypatch, token) -> None:
+    monkeypatch.delenv("SUPERVISOR_TOKEN", raising=False)
+    if token is not None:
+        monkeypatch.setenv("SUPERVISOR_TOKEN", token)
+    house = McpServer("house", url="http://supervisor/core/api/mcp", trusted=True)
+    settings = Settings(mcp_servers=(house,), port=0)
+    state = State(settings, Router([FakeProvider()]))
+    app = make_app(state)
+    # Only the part that connects: announcing the app to the Supervisor is another's.
+    running = mcp.clients(app)
+    await anext(running)
+    assert [each.server.api_key for each in state.mcp_clients.connections] == [token]
+    assert await anext(running, "stopped") == "stopped"
 
 
 @pytest.mark.parametrize(
