@@ -14,7 +14,7 @@ from picoqwen_core.home.render import END, render_prompt
 from picoqwen_core.messages import HomeContext
 from training.actions import Drawn, draw_action, draw_bare
 from training.dialogs import Turn, draw_follow_up, draw_several, resolve, unrelated_history
-from training.elsewhere import draw_elsewhere
+from training.elsewhere import draw_aside, draw_elsewhere
 from training.foreign import draw_foreign, foreign_home
 from training.grammar import NoWordingError
 from training.homes import random_home
@@ -48,6 +48,10 @@ MIX = {
     "broadcast": 0.015,
     "clean_room": 0.035,
 }
+# Taught more often than it is measured: there is no end to what people may say that is not about the home.
+TAUGHT_MORE = {"elsewhere": 0.17}
+# How often a request to the home is taught with something told before it.
+ASIDE_SHARE = 0.03
 _PHRASES = load("requests")
 _ALIKE: dict[str, tuple[str, ...]] = load("requests")["alike"]
 _PLAIN = frozenset(("question", "elsewhere", "follow_up"))
@@ -84,7 +88,8 @@ def foreign_draws(seed: int, split: str, language: str) -> Iterator[tuple[str, H
 def draws(seed: int, split: str, size: int | None = None) -> Iterator[tuple[str, HomeContext, Turn]]:
     """An endless, reproducible stream of (category, home, turn); `size` is the entities of a home."""
     rng = random.Random(f"{split}-{seed}")
-    categories, weights = list(MIX), list(MIX.values())
+    mix = MIX | TAUGHT_MORE if split == "train" else MIX
+    categories, weights = list(mix), list(mix.values())
     while True:
         home = random_home(rng, split, size)
         if len(home.entities) < 4:
@@ -122,14 +127,17 @@ def _turn(category: str, home: HomeContext, split: str, rng: random.Random) -> T
         "except": draw_except,
         "broadcast": draw_broadcast,
         "clean_room": draw_clean_room,
-        "elsewhere": lambda _home, s, r: draw_elsewhere(s, r),
+        "elsewhere": lambda home, s, r: draw_elsewhere(s, r, home=home),
     }
     drawn = drawers[category](home, split, rng)
     if drawn is None:
         return None
     history = unrelated_history(home, split, rng) if rng.random() < 0.25 else None
+    text = drawn.text
+    if split == "train" and category not in _PLAIN and rng.random() < ASIDE_SHARE:
+        text = f"{draw_aside(rng)} {text}"
     return Turn(
-        _noise(drawn.text, category, rng, copied=_is_copied(drawn.decision, drawn.text)),
+        _noise(text, category, rng, copied=_is_copied(drawn.decision, text)),
         drawn.decision,
         drawn.template,
         history,

@@ -82,7 +82,7 @@ def test_labels_say_what_was_meant() -> None:
 
 
 def test_a_wrong_device_is_a_wrong_answer() -> None:
-    for _, home, turn in islice(draws(2, "train"), 300):
+    for _, home, turn in islice(draws(2, "train"), 3000):
         labelled = label(home, turn)
         if labelled and labelled[1] == "<off><1>" and len(labelled[0].candidates) > 1:
             assert not is_right("<off><2>", turn.decision, labelled[0])
