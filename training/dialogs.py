@@ -1,145 +1,74 @@
-"""A sentence with several actions, and second turns: pronouns, "and the bedroom too", "the left one"."""
+"""Second turns: pronouns, "and the bedroom too", corrections, "the left one"; adjusting.py has the rest."""
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
-from picoqwen_core.home import targets
-from picoqwen_core.home.decision import Act, Action, Decision, Query, Target
+from picoqwen_core.home.decision import Act, Action, Query, Target
+from picoqwen_core.home.dsl import COPIED_VALUES
 from picoqwen_core.home.history import History
 from picoqwen_core.home.words import tokenize
 from picoqwen_core.messages import HomeContext, HomeEntity
-from training.actions import Drawn, draw_action, draw_bare
+from training import adjusting
 from training.elsewhere import draw_elsewhere
 from training.grammar import draw_pattern, expand
 from training.phrases import load
 from training.pools import KINDS
 from training.questions import draw_question
-from training.rooms import draw_roomed
 from training.targets import by_name, group_target, kind_entities, refer
+from training.turns import MAX_PREVIOUS, First, Turn, first_turn, resolve
+from training.values import draw_value
 
-MAX_PREVIOUS = 6
-_PHRASES = load("requests")
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A request in its conversation."""
-
-    text: str
-    decision: Decision
-    template: str
-    history: History | None = None
-
-
-def resolve(home: HomeContext, target: Target) -> tuple[str, ...]:
-    """The entities that a target means in this home."""
-    return tuple(entity.id for entity in targets.resolve(home, target))
-
-
-def draw_several(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
-    """Two or three actions in one sentence."""
-    if rng.random() < 0.4:
-        return _shared_verb(home, split, rng)
-    parts: list[Drawn] = []
-    actions: tuple[Action, ...] = ()
-    while len(parts) < rng.choice((2, 2, 2, 3)):
-        part = rng.choice((draw_action, draw_action, draw_action, draw_bare, draw_roomed))(home, split, rng)
-        if part is None or not isinstance(part.decision, Act):
-            return None
-        if part.decision.actions[0].verb in ("list_add", "list_complete", "list_remove", "play_media"):
-            return None
-        parts.append(part)
-        actions += part.decision.actions
-    joiner = rng.choice((" and ", " and ", " then ", " and then ", ", ", " and also ", " as well as "))
-    words = joiner.join(p.text for p in parts)
-    if len(parts) == 3 and rng.random() < 0.6:
-        last = rng.choice((" and ", ", and ", " and then "))
-        words = f"{parts[0].text}{rng.choice((', ', ' '))}{parts[1].text}{last}{parts[2].text}"
-    actions = tuple(a for p in parts for a in p.decision.actions)  # type: ignore[union-attr]
-    return Drawn(words, Act(actions), "+".join(p.template for p in parts))
-
-
-def _shared_verb(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
-    """One verb for two things: one action when both are named, else one for each."""
-    chosen = rng.choice(_PHRASES["shared"])
-    verb, kinds = chosen["verb"], chosen["kinds"]
-    first, second = refer(home, kinds, rng), refer(home, kinds, rng)
-    if first is None or second is None or first.target is None or second.target is None:
-        return None
-    if first.text == second.text or set(resolve(home, first.target)) & set(resolve(home, second.target)):
-        return None
-    template = draw_pattern(chosen["templates"], split, rng)
-    text = template.replace("{a}", first.text).replace("{b}", second.text)
-    if first.target.entities and second.target.entities:
-        both = Target(first.target.entities + second.target.entities)
-        return Drawn(text, Act((Action(verb, both),)), template)
-    actions = (Action(verb, first.target), Action(verb, second.target))
-    return Drawn(text, Act(actions), template)
+__all__ = ["Turn", "draw_follow_up", "unrelated_history"]
+_PHRASES = {**load("requests"), **{k: v for k, v in load("turns").items() if k != "pronoun"}}
+_PRONOUNS = (*load("requests")["pronoun"], *load("turns")["pronoun"])
+_COLORS = ("red", "green", "blue", "purple", "yellow", "pink", "orange")
 
 
 def draw_follow_up(home: HomeContext, split: str, rng: random.Random) -> Turn | None:
     """A second turn that cannot be understood without the first."""
-    return rng.choice((_pronoun, _pronoun, _another, _corrected, _the_other, _choice, _choice))(
-        home, split, rng
-    )
-
-
-def _first_turn(
-    home: HomeContext, split: str, rng: random.Random
-) -> tuple[str, Decision, tuple[str, ...]] | None:
-    if rng.random() < 0.2:
-        return _asked_turn(home, split, rng)
-    first = draw_action(home, split, rng)
-    if first is None or not isinstance(first.decision, Act):
-        return None
-    entities = resolve(home, first.decision.actions[0].target)
-    if not entities or len(entities) > MAX_PREVIOUS:
-        return None
-    return first.text, first.decision, entities
-
-
-def _asked_turn(
-    home: HomeContext, split: str, rng: random.Random
-) -> tuple[str, Decision, tuple[str, ...]] | None:
-    """ "Is the lamp on?" may come before "turn it off"."""
-    asked = draw_question(home, split, rng)
-    if asked is None or not isinstance(asked.decision, Query) or asked.decision.target == Target():
-        return None
-    entities = resolve(home, asked.decision.target)
-    return (asked.text, asked.decision, entities) if entities and len(entities) <= MAX_PREVIOUS else None
+    return rng.choice(_SECOND_TURNS)(home, split, rng)
 
 
 def _pronoun(home: HomeContext, split: str, rng: random.Random) -> Turn | None:
-    first = _first_turn(home, split, rng)
+    first = first_turn(home, split, rng)
     if first is None:
         return None
-    text, _, entities = first
-    domains = {e.domain for e in home.entities if e.id in entities}
-    fitting = [p for p in _PHRASES["pronoun"] if domains <= set(p["domains"])]
+    domains = {e.domain for e in home.entities if e.id in first.entities}
+    fitting = [p for p in _PRONOUNS if domains <= set(p["domains"])]
     if not fitting:
         return None
     chosen = rng.choice(fitting)
-    verb = chosen["verb"]
     template = draw_pattern(chosen["templates"], split, rng)
-    number = float(rng.randint(1, 20) * 5)
-    color = rng.choice(("red", "green", "blue", "purple", "yellow", "pink", "orange"))
-    values: dict[str, float | str] = {"brightness": number, "color": color}
-    value = values.get(verb)
-    said = template.replace("{n}", f"{number:g}").replace("{c}", color)
-    decision = Act((Action(verb, Target(entities), value),))
-    return Turn(said, decision, template, History(text, entities))
+    said, value = _pronoun_value(chosen, split, rng)
+    decision = Act((Action(chosen["verb"], Target(first.entities), value),))
+    text = template.replace("{n}", said).replace("{c}", said)
+    return Turn(text, decision, template, first.history)
+
+
+def _pronoun_value(chosen: dict[str, Any], split: str, rng: random.Random) -> tuple[str, float | str | None]:
+    """As said and as meant; patterns without a kind of value say percent or a colour by themselves."""
+    if "value" in chosen:
+        return draw_value(chosen["value"], split, rng)
+    if chosen["verb"] == "brightness":
+        number = float(rng.randint(1, 20) * 5)
+        return f"{number:g}", number
+    if chosen["verb"] == "color":
+        color = rng.choice(_COLORS)
+        return color, color
+    return "", None
 
 
 def _another(home: HomeContext, split: str, rng: random.Random) -> Turn | None:
     """The same thing for something else."""
-    first = _first_turn(home, split, rng)
+    first = first_turn(home, split, rng)
     if first is None:
         return None
-    text, decision, entities = first
+    decision, entities = first.decision, first.entities
     if not isinstance(decision, Act):
         return None
     action = decision.actions[0]
-    if action.verb in ("list_add", "list_complete") or action.target.everywhere:
+    if action.verb in COPIED_VALUES or action.target.everywhere:
         return None
     domain = next(e.domain for e in home.entities if e.id == entities[0])
     others = [e for e in home.entities if e.domain == domain and e.id not in entities]
@@ -163,21 +92,21 @@ def _another(home: HomeContext, split: str, rng: random.Random) -> Turn | None:
         target = Target(area=area.id, domain=domain, device_class=device_class)
     template = draw_pattern(_PHRASES["another"], split, rng)
     said_text = template.replace("{t}", words)
-    return Turn(said_text, Act((replace(action, target=target),)), template, History(text, entities))
+    return Turn(said_text, Act((replace(action, target=target),)), template, first.history)
 
 
 def _corrected(home: HomeContext, split: str, rng: random.Random) -> Turn | None:
     """ "No, I meant the floor lamp": the same thing, for what was meant."""
-    first = _first_turn(home, split, rng)
+    first = first_turn(home, split, rng)
     if first is None:
         return None
-    text, decision, entities = first
+    decision, entities = first.decision, first.entities
     if not isinstance(decision, Act):
         return None
     action = decision.actions[0]
     domain = next(e.domain for e in home.entities if e.id == entities[0])
     others = [e for e in home.entities if e.domain == domain and e.id not in entities]
-    if not others or action.verb in ("list_add", "list_complete", "list_remove") or action.target.everywhere:
+    if not others or action.verb in COPIED_VALUES or action.target.everywhere:
         return None
     said = by_name(home, rng.choice(others), rng)
     if said is None or said.target is None:
@@ -186,7 +115,7 @@ def _corrected(home: HomeContext, split: str, rng: random.Random) -> Turn | None
     words = pattern.replace("{t}", said.text)
     if action.verb in ("on", "off") and rng.random() < 0.3:
         words += f" {action.verb}"
-    return Turn(words, Act((replace(action, target=said.target),)), pattern, History(text, entities))
+    return Turn(words, Act((replace(action, target=said.target),)), pattern, first.history)
 
 
 def _the_other(home: HomeContext, split: str, rng: random.Random) -> Turn | None:
@@ -226,9 +155,13 @@ def _choice(home: HomeContext, split: str, rng: random.Random) -> Turn | None:
     first, action, ids = asked
     options = [e for e in home.entities if e.id in ids]
     history = History(first, ids, clarifying=True)
+    if rng.random() < 0.06:
+        return adjusting.draw_neither(First(first, Act((action,)), ids), split, rng)
     if rng.random() < 0.15:
         pattern = draw_pattern(_PHRASES["both"], split, rng)
         return Turn(pattern, Act((replace(action, target=Target(ids)),)), pattern, history)
+    if rng.random() < 0.15:
+        return _by_order(action, options, history, split, rng)
     chosen = rng.choice(options)
     words = _distinct_words(home, chosen, options, rng)
     if words is None:
@@ -236,6 +169,15 @@ def _choice(home: HomeContext, split: str, rng: random.Random) -> Turn | None:
     pattern = draw_pattern(_PHRASES["choice"], split, rng)
     decision = Act((replace(action, target=Target((chosen.id,))),))
     return Turn(pattern.replace("{w}", words), decision, pattern, history)
+
+
+def _by_order(
+    action: Action, options: list[HomeEntity], history: History, split: str, rng: random.Random
+) -> Turn:
+    """ "The second one", in the order in which we asked, which is that of the home."""
+    which, at = rng.choice((("first", 0), ("second", 1), ("last", len(options) - 1)))
+    pattern = draw_pattern(_PHRASES[which], split, rng)
+    return Turn(pattern, Act((replace(action, target=Target((options[at].id,))),)), pattern, history)
 
 
 def _room_answer(home: HomeContext, split: str, rng: random.Random) -> Turn | None:
@@ -281,8 +223,8 @@ def unrelated_history(home: HomeContext, split: str, rng: random.Random) -> Hist
     """A turn before that has nothing to do with the present one: an action, a question, or something else."""
     draw = rng.random()
     if draw < 0.6:
-        first = _first_turn(home, split, rng)
-        return History(first[0], first[2]) if first is not None else None
+        first = first_turn(home, split, rng)
+        return first.history if first is not None else None
     if draw < 0.75:
         return History(draw_elsewhere(split, rng).text)
     question = draw_question(home, split, rng)
@@ -290,3 +232,23 @@ def unrelated_history(home: HomeContext, split: str, rng: random.Random) -> Hist
         return None
     entities = resolve(home, question.decision.target) if question.decision.target != Target() else ()
     return History(question.text, entities if len(entities) <= MAX_PREVIOUS else ())
+
+
+_SECOND_TURNS = (
+    _pronoun,
+    _pronoun,
+    _pronoun,
+    _another,
+    _another,
+    _corrected,
+    _the_other,
+    _choice,
+    _choice,
+    _choice,
+    adjusting.draw_more,
+    adjusting.draw_undone,
+    adjusting.draw_other_verb,
+    adjusting.draw_new_value,
+    adjusting.draw_asked_again,
+    adjusting.draw_other_room,
+)

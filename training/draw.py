@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from picoqwen_core.home.decision import Act, Decision, Target
-from picoqwen_core.home.dsl import UndecodableError, encode
+from picoqwen_core.home.dsl import UndecodableError, decode, encode
 from picoqwen_core.home.gloss import LANGUAGES
 from picoqwen_core.home.linked import Link, Linked, LinkKind
 from picoqwen_core.home.linker import link
@@ -13,48 +13,55 @@ from picoqwen_core.home.placeless import PLACELESS
 from picoqwen_core.home.render import END, render_prompt
 from picoqwen_core.messages import HomeContext
 from training.actions import Drawn, draw_action, draw_bare
-from training.dialogs import Turn, draw_follow_up, draw_several, resolve, unrelated_history
+from training.corrections import draw_corrected
+from training.dialogs import draw_follow_up, unrelated_history
 from training.elsewhere import draw_aside, draw_elsewhere
 from training.foreign import draw_foreign, foreign_home
 from training.grammar import NoWordingError
 from training.homes import random_home
+from training.near import draw_near
 from training.others import (
+    draw_absent,
     draw_except,
     draw_impossible,
     draw_list_default,
     draw_unknown,
     draw_whole_place,
 )
-from training.phrases import load
 from training.questions import draw_question
 from training.rooms import draw_roomed
+from training.several import draw_several
+from training.speech import spoken
 from training.timers import draw_broadcast, draw_clean_room, draw_timer
+from training.turns import Turn, resolve
 
 # Category -> how often.
 MIX = {
-    "action": 0.32,
+    "action": 0.30,
     "bare": 0.10,
     "roomed": 0.10,
     "place": 0.03,
-    "several": 0.18,
-    "question": 0.15,
-    "follow_up": 0.10,
+    "several": 0.16,
+    "corrected": 0.05,
+    "question": 0.14,
+    "near": 0.12,
+    "follow_up": 0.17,
     "unknown": 0.07,
-    "impossible": 0.03,
+    "absent": 0.015,
+    "impossible": 0.035,
     "list": 0.02,
     "timer": 0.05,
     "elsewhere": 0.12,
-    "except": 0.035,
+    "except": 0.05,
     "broadcast": 0.015,
-    "clean_room": 0.035,
+    "clean_room": 0.04,
 }
 # Taught more often than it is measured: there is no end to what people may say that is not about the home.
 TAUGHT_MORE = {"elsewhere": 0.17}
 # How often a request to the home is taught with something told before it.
 ASIDE_SHARE = 0.03
-_PHRASES = load("requests")
-_ALIKE: dict[str, tuple[str, ...]] = load("requests")["alike"]
-_PLAIN = frozenset(("question", "elsewhere", "follow_up"))
+# To these nothing is added that makes a command of a question.
+_PLAIN = frozenset(("question", "elsewhere", "follow_up", "near"))
 HOME_REUSE = 24
 
 
@@ -102,8 +109,8 @@ def draws(seed: int, split: str, size: int | None = None) -> Iterator[tuple[str,
 
 
 def _insisted(category: str, home: HomeContext, split: str, rng: random.Random) -> Turn | None:
-    """A turn of a category: in validation few wordings are left, and the mix shall be the same."""
-    for _ in range(1 if split == "train" else 10):
+    """A turn of a category: not all can be drawn in every home, and the mix shall be the same."""
+    for _ in range(3 if split == "train" else 10):
         with suppress(NoWordingError):
             if (turn := _turn(category, home, split, rng)) is not None:
                 return turn
@@ -127,6 +134,9 @@ def _turn(category: str, home: HomeContext, split: str, rng: random.Random) -> T
         "except": draw_except,
         "broadcast": draw_broadcast,
         "clean_room": draw_clean_room,
+        "corrected": draw_corrected,
+        "near": draw_near,
+        "absent": draw_absent,
         "elsewhere": lambda home, s, r: draw_elsewhere(s, r, home=home),
     }
     drawn = drawers[category](home, split, rng)
@@ -137,53 +147,11 @@ def _turn(category: str, home: HomeContext, split: str, rng: random.Random) -> T
     if split == "train" and category not in _PLAIN and rng.random() < ASIDE_SHARE:
         text = f"{draw_aside(rng)} {text}"
     return Turn(
-        _noise(text, category, rng, copied=_is_copied(drawn.decision, text)),
+        spoken(text, drawn.decision, rng, plain=category in _PLAIN),
         drawn.decision,
         drawn.template,
         history,
     )
-
-
-def _noise(text: str, category: str, rng: random.Random, *, copied: bool) -> str:
-    """Fillers, lost articles, politeness: what speech recognition hands over."""
-    if category not in _PLAIN and rng.random() < 0.22:
-        text = f"{rng.choice(_PHRASES['before'])} {text}"
-    if category not in _PLAIN and rng.random() < 0.15:
-        text = f"{text} {rng.choice(_PHRASES['after'])}"
-    if category not in _PLAIN and rng.random() < 0.06:
-        text = _with_purpose(text, rng)
-    if copied:
-        return text
-    if rng.random() < 0.12:
-        text = text.replace(" the ", " ", 1)
-    return _misheard(text, rng)
-
-
-def _is_copied(decision: Decision, text: str) -> bool:
-    """Whether words of the request are to be kept as they are, as an item of a list is."""
-    if not isinstance(decision, Act):
-        return False
-    said = (word for action in decision.actions for word in (action.value, action.label))
-    return any(isinstance(word, str) and word in text for word in said)
-
-
-def _with_purpose(text: str, rng: random.Random) -> str:
-    """What people add that changes nothing: why, for whom, and that this is all."""
-    if rng.random() < 0.5:
-        return f"{rng.choice(_PHRASES['why_before'])} {text}"
-    return f"{text} {rng.choice(_PHRASES['why_after'])}"
-
-
-def _misheard(text: str, rng: random.Random) -> str:
-    """Words that sound alike, as speech recognition confuses them."""
-    if rng.random() >= 0.06:
-        return text
-    words = text.split(" ")
-    alike = [index for index, word in enumerate(words) if word.casefold() in _ALIKE]
-    if alike:
-        index = rng.choice(alike)
-        words[index] = rng.choice(_ALIKE[words[index].casefold()])
-    return " ".join(words)
 
 
 def label(home: HomeContext, turn: Turn) -> tuple[Linked, str] | None:
@@ -197,9 +165,17 @@ def label(home: HomeContext, turn: Turn) -> tuple[Linked, str] | None:
         output = encode(turn.decision, linked)
     except UndecodableError:
         return None
-    if _names_a_device(linked, turn.decision):
+    if _names_a_device(linked, turn.decision) or not _modes_are_kept(linked, output, turn.decision):
         return None
     return linked, output
+
+
+def _modes_are_kept(linked: Linked, output: str, decision: Decision) -> bool:
+    """Whether a mode can be copied from the prompt: it cannot where a word of it is taken for a name's."""
+    if not isinstance(decision, Act) or all(a.verb != "humidifier_mode" for a in decision.actions):
+        return True
+    read = decode(output, linked)
+    return isinstance(read, Act) and [a.value for a in read.actions] == [a.value for a in decision.actions]
 
 
 def _names_a_device(linked: Linked, decision: Decision) -> bool:

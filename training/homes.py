@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from picoqwen_core.messages import HomeArea, HomeContext, HomeEntity, HomeFloor
-from training.pools import AREAS, BRANDS, FLOORS, KINDS, MODIFIERS, OWNERS
+from training.pools import AREAS, BRANDS, FLOORS, KINDS, MODES, MODIFIERS, OWNERS
 
 
 def random_home(rng: random.Random, split: str, size: int | None = None) -> HomeContext:
@@ -89,7 +89,7 @@ def _entity(
     domain, device_class = KINDS[kind].domain, KINDS[kind].device_class
     if device_class is not None and domain in ("cover", "media_player") and rng.random() < 0.15:
         device_class = None
-    state, attributes, unit = _state(rng, kind, domain)
+    state, attributes, unit = _state(rng, kind, domain, split)
     aliases: tuple[str, ...] = ()
     if rng.random() < 0.06:
         aliases = (f"{rng.choice(MODIFIERS[split])} {rng.choice(KINDS[kind].names[split])}",)
@@ -106,8 +106,9 @@ def _entity(
     )
 
 
-def _state(rng: random.Random, kind: str, domain: str) -> tuple[str, dict[str, Any], str | None]:
+def _state(rng: random.Random, kind: str, domain: str, split: str) -> tuple[str, dict[str, Any], str | None]:
     """State, attributes and unit as Home Assistant would report them."""
+    attributes: dict[str, Any]
     on = rng.random() < 0.4
     match domain:
         case "light":
@@ -125,6 +126,11 @@ def _state(rng: random.Random, kind: str, domain: str) -> tuple[str, dict[str, A
         case "media_player":
             state = rng.choice(("playing", "paused", "idle", "off"))
             return (state, {"volume_level": rng.randint(5, 80)}, None)
+        case "humidifier":
+            attributes = {"humidity": rng.randint(6, 14) * 5}
+            if rng.random() < 0.7:
+                attributes["available_modes"] = rng.sample(MODES[split], rng.randint(2, 5))
+            return ("on" if on else "off", attributes, None)
         case "vacuum":
             return (rng.choice(("docked", "cleaning", "idle")), {}, None)
         case "sensor":

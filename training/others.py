@@ -6,10 +6,10 @@ from dataclasses import replace
 from picoqwen_core.home.decision import Act, Action, Cannot, Target, Verb
 from picoqwen_core.home.targets import resolve
 from picoqwen_core.messages import HomeContext
-from training.actions import Drawn, draw_value
+from training.actions import Drawn
 from training.grammar import draw_pattern
 from training.phrases import load
-from training.pools import UNKNOWN_AREAS, UNKNOWN_DEVICES, nonsense_word
+from training.pools import KINDS, MODES, OWNERS, UNKNOWN_AREAS, UNKNOWN_DEVICES, nonsense_word
 from training.targets import (
     HOMES,
     NOUNS,
@@ -22,8 +22,11 @@ from training.targets import (
     kind_entities,
     refer,
 )
+from training.values import draw_value
 
 _PHRASES = load("requests")
+# What is opened, closed and locked all but one.
+_COVERS = ("blind", "blind", "curtain", "shutter", "shade", "lock")
 
 
 def draw_whole_place(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
@@ -59,38 +62,56 @@ def draw_list_default(home: HomeContext, split: str, rng: random.Random) -> Draw
 
 def draw_except(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
     """ "All the lights except the kitchen": a group less a device, a room, or a kind."""
-    word = rng.choice(("off", "off", "on"))
-    verb: Verb = "on" if word == "on" else "off"
-    whole = rng.random() < 0.4
-    group = (
-        None
-        if whole
-        else rng.choice((by_everywhere, by_everywhere, by_floor, by_room, by_here))(home, "light", rng)
-    )
-    if not whole and (group is None or group.target is None):
-        return None
+    draw = rng.random()
+    if draw < 0.35:
+        word = rng.choice(("off", "off", "on"))
+        return _less(home, "everything_except", word, None, split, rng)
+    if draw < 0.85:
+        kind = rng.choice(("light", "light", "light", "light", "light", "fan", "switch", "speaker"))
+        return _less(home, "group_except", rng.choice(("off", "off", "on")), kind, split, rng)
+    kind = rng.choice(_COVERS)
+    word = "lock" if kind == "lock" else rng.choice(("open", "close", "close"))
+    return _less(home, "cover_except", word, kind, split, rng)
+
+
+def _less(
+    home: HomeContext, phrases: str, word: str, kind: str | None, split: str, rng: random.Random
+) -> Drawn | None:
+    """A group of a kind, or everything, less what is excluded; the word is that of the verb."""
+    group = None
+    if kind is not None:
+        group = rng.choice((by_everywhere, by_everywhere, by_floor, by_room, by_here))(home, kind, rng)
+        if group is None or group.target is None:
+            return None
     target = Target(everywhere=True) if group is None or group.target is None else group.target
     meant = {e.id for e in resolve(home, target)}
-    said = _excluded(home, whole=whole, rng=rng)
+    said = _excluded(home, kind, rng)
     if said is None or said.target is None or not {e.id for e in resolve(home, said.target)} & meant:
         return None
     if not meant - {e.id for e in resolve(home, said.target)}:
         return None
-    template = draw_pattern(_PHRASES["everything_except" if whole else "group_except"], split, rng)
-    text = template.replace("{w}", word).replace("{x}", said.text).replace("{g}", group.text if group else "")
+    template = draw_pattern(_PHRASES[phrases], split, rng)
+    text = template.replace("{w}", word).replace("{o}", word).replace("{x}", said.text)
+    text = text.replace("{g}", group.text if group else "")
     text = " ".join(text.replace("{p}", rng.choice(("", "", "in the house", "at home"))).split())
+    verb: Verb = word  # type: ignore[assignment]  # these words are the verbs
     return Drawn(text, Act((Action(verb, replace(target, excluding=said.target)),)), template)
 
 
-def _excluded(home: HomeContext, *, whole: bool, rng: random.Random) -> Said | None:
+def _excluded(home: HomeContext, kind: str | None, rng: random.Random) -> Said | None:
     draw = rng.random()
-    kinds = ("light", "tv", "speaker", "switch", "fan") if whole else ("light",)
+    whole = kind is None
+    kinds = (kind,) if kind is not None else ("light", "tv", "speaker", "switch", "fan")
     if draw < 0.4:
         area = rng.choice(home.areas)
+        the = "" if "'s" in area.name else "the "
         words = rng.choice(
-            (f"the {area.name}", f"in the {area.name}", area.name, f"the ones in the {area.name}")
+            (f"{the}{area.name}", f"in {the}{area.name}", area.name, f"the ones in {the}{area.name}")
         )
-        return Said(words, Target(area=area.id, domain=None if whole else "light"))
+        if kind is not None and rng.random() < 0.3:
+            words = f"{the}{area.name} {rng.choice((*NOUNS[kind][0], 'one', 'ones'))}"
+        target = Target(area=area.id) if kind is None else group_target(kind, area=area.id)
+        return Said(words, target)
     if draw < 0.55 and whole:
         kind = rng.choice(kinds)
         return (
@@ -118,8 +139,24 @@ def draw_unknown(home: HomeContext, split: str, rng: random.Random) -> Drawn | N
         thing = nonsense_word(rng) if rng.random() < 0.5 else rng.choice(UNKNOWN_AREAS[split])
     kind = rng.choice(rng.choice(list(NOUNS.values())))[rng.randrange(2)]
     text = template.replace("{u}", thing).replace("{r}", thing).replace("{k}", kind)
-    text = text.replace("{n}", str(rng.randint(5, 100)))
+    text = text.replace("{n}", str(rng.randint(5, 100))).replace("{p}", rng.choice(home.areas).name)
+    text = text.replace("{w}", rng.choice(OWNERS[split]))
     return Drawn(text, Cannot("unknown_device"), template)
+
+
+def draw_absent(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
+    """ "The fan in the kitchen", which has none: the group is empty, and nothing happens elsewhere."""
+    kind = rng.choice(("light", "fan", "tv", "speaker", "switch", "climate"))
+    domain = KINDS[kind].domain
+    without = [a for a in home.areas if not any(e.area == a.id and e.domain == domain for e in home.entities)]
+    if not without:
+        return None
+    area = rng.choice(without)
+    template = draw_pattern(_PHRASES["absent"], split, rng)
+    noun = rng.choice(NOUNS[kind])[rng.randrange(2)]
+    verb: Verb = "on" if " on" in template else "off"
+    text = template.replace("{k}", noun).replace("{r}", area.name)
+    return Drawn(text, Act((Action(verb, group_target(kind, area=area.id)),)), template)
 
 
 def draw_impossible(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
@@ -130,4 +167,5 @@ def draw_impossible(home: HomeContext, split: str, rng: random.Random) -> Drawn 
         return None
     template = draw_pattern(chosen["templates"], split, rng)
     text = template.replace("{t}", said.text).replace("{n}", str(rng.randint(5, 100)))
-    return Drawn(text, Cannot("impossible"), template)
+    mode = rng.choice(MODES[split]).replace("_", " ").casefold()
+    return Drawn(text.replace("{m}", mode), Cannot("impossible"), template)

@@ -11,6 +11,8 @@ AREAS, FLOORS, OWNERS = _HOMES["areas"], _HOMES["floors"], _HOMES["owners"]
 MODIFIERS, BRANDS = _HOMES["modifiers"], _HOMES["brands"]
 COLORS: tuple[str, ...] = _HOMES["colors"]
 ITEMS = _HOMES["items"]
+# What a humidifier can be set to.
+MODES: dict[str, tuple[str, ...]] = _HOMES["modes"]
 # Things that no generated home has.
 UNKNOWN_DEVICES, UNKNOWN_AREAS = _HOMES["unknown_devices"], _HOMES["unknown_areas"]
 

@@ -6,11 +6,12 @@ from typing import Any
 
 from picoqwen_core.home.decision import Act, Action, Target, Verb
 from picoqwen_core.messages import HomeContext
-from training.actions import Drawn, draw_value
+from training.actions import Drawn
 from training.grammar import draw_pattern
 from training.phrases import load
 from training.pools import KINDS
 from training.targets import group_target, kind_entities
+from training.values import draw_value
 
 _MUSIC = "media_player"
 
@@ -30,7 +31,7 @@ def _roomed(data: dict[str, Any]) -> Roomed:
     return Roomed(**data)
 
 
-ROOMED = tuple(_roomed(data) for data in load("everyday")["roomed"])
+ROOMED = tuple(_roomed(data) for file in ("everyday", "spoken") for data in load(file)["roomed"])
 
 
 def draw_roomed(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:

@@ -109,12 +109,22 @@ def draw_clean_room(home: HomeContext, split: str, rng: random.Random) -> Drawn 
     if not kind_entities(home, "vacuum"):
         return None
     pattern = draw_pattern(_PHRASES["vacuum_clean"], split, rng)
-    area = rng.choice(home.areas)
-    place, target = f"the {area.name}", Target(area=area.id)
-    if home.area and rng.random() < 0.15:
-        place, target = rng.choice(("in here", "this room", "here")), Target(area=home.area)
     said = refer(home, ("vacuum",), rng) if "{t}" in pattern else None
     if "{t}" in pattern and (said is None or said.target is None or said.target.area or said.target.floor):
         return None
+    place, rooms = _rooms_to_clean(home, pattern, rng)
     text = pattern.replace("{p}", place).replace("{t}", said.text if said else "")
-    return Drawn(text, Act((Action("vacuum_clean", target),)), pattern)
+    return Drawn(text, Act(tuple(Action("vacuum_clean", Target(area=room)) for room in rooms)), pattern)
+
+
+def _rooms_to_clean(home: HomeContext, pattern: str, rng: random.Random) -> tuple[str, tuple[str, ...]]:
+    """One room, the speaker's, or two or three of them: as said, and their ids."""
+    if home.area and rng.random() < 0.15:
+        # "In here" fits only where the room stands right behind its verb.
+        alone = re.search(r"\b(vacuum|clean|hoover|sweep|mop)( up)? \{p\}$", pattern)
+        return rng.choice(("in here", "here", "this room") if alone else ("this room",)), (home.area,)
+    count = rng.choice((1, 1, 1, 1, 1, 2, 2, 3))
+    areas = rng.sample(home.areas, min(count, len(home.areas)))
+    names = [a.name if "'s" in a.name or rng.random() < 0.1 else f"the {a.name}" for a in areas]
+    joiner = rng.choice((" and ", " and ", " then ", ", ", " and then "))
+    return joiner.join(names), tuple(a.id for a in areas)

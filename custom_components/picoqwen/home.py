@@ -14,6 +14,7 @@ from homeassistant.util import dt as dt_util
 
 # Attributes that a question or a relative change needs, as Home Assistant names them.
 _ATTRIBUTES = (
+    "available_modes",
     "battery_level",
     "color_temp_kelvin",
     "current_position",

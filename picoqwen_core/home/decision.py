@@ -59,6 +59,7 @@ Verb = Literal[
     "mower_start",
     "mower_dock",
     "mower_stop",
+    "humidifier_mode",
 ]
 QueryKind = Literal["is", "value", "which", "count", "time", "date", "weather", "calendar"]
 Reason = Literal["unknown_device", "impossible"]
@@ -84,10 +85,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing to do. `value` is a percentage, degrees, kelvin, a colour, a list item, or seconds.
+    """One thing to do. `value` is a percentage, degrees, kelvin, a colour, a mode, a list item, or seconds.
 
-    "max", "min" and "half" are kept as words for the code that knows the range. `label` is the name of a
-    timer, or the command that is to be run later.
+    "max", "min", "half", "lot" and "double" are kept as words for the code that knows the range
+    and the present value. `label` is the name of a timer, or the command that is to be run later.
     """
 
     verb: Verb

@@ -46,9 +46,9 @@ VERBS: tuple[str, ...] = get_args(Verb)
 QUERY_KINDS: tuple[str, ...] = get_args(QueryKind)
 REASONS: tuple[str, ...] = get_args(Reason)
 # Values that stay words, because only code that knows the device knows the number.
-VALUE_WORDS = ("max", "min", "half")
+VALUE_WORDS = ("max", "min", "half", "lot", "double")
 # Verbs whose value is the user's own words, as against a word of a closed set such as a colour.
-COPIED_VALUES = ("list_add", "list_complete", "list_remove", "play_media", "broadcast")
+COPIED_VALUES = ("list_add", "list_complete", "list_remove", "play_media", "broadcast", "humidifier_mode")
 # Verbs that are about what is heard.
 _OF_WHAT_PLAYS = ("pause", "next", "previous", "volume", "louder", "quieter", "mute")
 # What a timer is called follows this token; what is excluded from a group follows the other.

@@ -7,7 +7,7 @@ result names; what did not react or went wrong is told.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from picoqwen_core.home.results import ToolOutcome
+from picoqwen_core.home.results import OF_HUMIDIFIERS, ToolOutcome
 from picoqwen_core.messages import ToolCall
 
 _KEYS = (
@@ -62,6 +62,10 @@ def told(language: str, results: Sequence[tuple[ToolCall, ToolOutcome]]) -> str:
         if tool.endswith(("Item", "Timer", "Timers")):
             done.setdefault(words.get(tool, words["set"]), []).append(str(call.arguments.get("item") or ""))
             continue
+        if tool in OF_HUMIDIFIERS and not outcome.succeeded and not outcome.failed:
+            label = words["set"] + _value(call.arguments)
+            done.setdefault(label, []).append(str(call.arguments.get("name") or ""))
+            continue
         for entity_id, name in outcome.succeeded:
             kind = _BY_DOMAIN.get(tool, {}).get(entity_id.partition(".")[0], tool)
             done.setdefault(words.get(kind, words["set"]) + _value(call.arguments), []).append(name)
@@ -70,7 +74,10 @@ def told(language: str, results: Sequence[tuple[ToolCall, ToolOutcome]]) -> str:
 
 
 def _value(arguments: Mapping[str, Any]) -> str:
-    for key, unit in (("brightness", " %"), ("temperature", "°"), ("position", " %"), ("percentage", " %")):
+    if "mode" in arguments:
+        return f" ({arguments['mode']})"
+    percentages = ("brightness", "position", "percentage", "humidity")
+    for key, unit in (("temperature", "°"), *((key, " %") for key in percentages)):
         # A lamp's temperature is its colour in kelvin, which nobody wants to hear.
         if key in arguments and not (key == "temperature" and arguments[key] > 1000):
             return f" ({arguments[key]:g}{unit})"

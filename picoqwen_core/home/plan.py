@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from picoqwen_core.home.decision import Act, Action, Target, Verb
+from picoqwen_core.home.modes import mode_of
 from picoqwen_core.home.placeless import PLACELESS, placeless_call
+from picoqwen_core.home.steps import step_of
 from picoqwen_core.home.targets import SWITCHABLE, resolve
 from picoqwen_core.home.toolbox import Toolbox
 from picoqwen_core.messages import HomeContext, HomeEntity, ToolCall
@@ -53,6 +55,7 @@ _TOOLS: dict[Verb, tuple[str, frozenset[str] | None]] = {
     "list_remove": ("HassListRemoveItem", frozenset(("todo",))),
     "play_media": ("HassMediaSearchAndPlay", _MEDIA),
     "humidity": ("HassHumidifierSetpoint", frozenset(("humidifier",))),
+    "humidifier_mode": ("HassHumidifierMode", frozenset(("humidifier",))),
     "fan_faster": ("HassFanSetSpeed", frozenset(("fan",))),
     "fan_slower": ("HassFanSetSpeed", frozenset(("fan",))),
     "mower_start": ("HassLawnMowerStartMowing", frozenset(("lawn_mower",))),
@@ -72,7 +75,7 @@ _PERCENTAGES = {
 _ONE_BY_ONE = frozenset(
     "temperature warmer cooler brighter dimmer louder quieter volume next previous pause play mute unmute "
     "list_add list_complete list_remove vacuum_start vacuum_return play_media humidity fan_faster fan_slower "
-    "mower_start mower_dock".split()
+    "mower_start mower_dock humidifier_mode".split()
 )
 KELVIN = {"candle": 2000, "warm": 2700, "neutral": 4000, "cool": 5500, "daylight": 6500}
 BRIGHTNESS_STEP, SPEED_STEP, DEGREES_STEP, VOLUME_STEP = 20, 25, 1, 10
@@ -151,7 +154,9 @@ def _as_domain_means(action: Action, home: HomeContext) -> Action:
 
 def _can(entity: HomeEntity, action: Action, domains: frozenset[str] | None) -> bool:
     if domains is not None:
-        return entity.domain in domains
+        return entity.domain in domains and (
+            action.verb != "humidifier_mode" or mode_of(entity, action.value) is not None
+        )
     if entity.domain in _NEVER_SWITCHED or entity.domain in ("lock", "cover", "valve"):
         return False
     if entity.domain in _ONLY_ON:
@@ -226,8 +231,9 @@ def _values(action: Action, entity: HomeEntity) -> dict[str, Any]:
             argument, least = _PERCENTAGES[action.verb]
             return {argument: percent(value, least=least)}
         case "louder" | "quieter":
-            step = int(value) if isinstance(value, float) else VOLUME_STEP
-            return {"volume_step": step if action.verb == "louder" else -step}
+            return {"volume_step": _volume_step(action, entity)}
+        case "humidifier_mode":
+            return {"mode": mode_of(entity, value)}
         case "fan_faster" | "fan_slower":
             return {"percentage": _stepped_speed(action, entity)}
         case "play_media":
@@ -246,16 +252,20 @@ def percent(value: float | str | None, *, least: int) -> int:
 
 def _stepped_brightness(action: Action, entity: HomeEntity) -> int:
     now = entity.attributes.get("brightness")
-    step = action.value if isinstance(action.value, float) else BRIGHTNESS_STEP
     if not isinstance(now, int | float):
         now = 0 if entity.state == "off" else _DEFAULT_BRIGHTNESS
-    return percent(now + step if action.verb == "brighter" else now - step, least=1)
+    return percent(now + step_of(action, now, BRIGHTNESS_STEP), least=1)
+
+
+def _volume_step(action: Action, entity: HomeEntity) -> int:
+    now = entity.attributes.get("volume_level")
+    return round(step_of(action, now if isinstance(now, int | float) else _DEFAULT_BRIGHTNESS, VOLUME_STEP))
 
 
 def _stepped_speed(action: Action, entity: HomeEntity) -> int:
     now = entity.attributes.get("percentage")
     base = now if isinstance(now, int | float) else 0 if entity.state == "off" else _DEFAULT_BRIGHTNESS
-    return percent(base + (SPEED_STEP if action.verb == "fan_faster" else -SPEED_STEP), least=1)
+    return percent(base + step_of(action, base, SPEED_STEP), least=1)
 
 
 def _degrees(action: Action, entity: HomeEntity) -> float:
@@ -263,5 +273,6 @@ def _degrees(action: Action, entity: HomeEntity) -> float:
         return action.value
     now = entity.attributes.get("temperature") or entity.attributes.get("current_temperature")
     base = now if isinstance(now, int | float) else _DEFAULT_DEGREES
-    step = action.value if isinstance(action.value, float) else DEGREES_STEP
-    return base - step if action.verb == "cooler" else base + step
+    # Twice as warm is no number of degrees that anybody means.
+    scaled = replace(action, value="lot") if action.value in ("double", "half") else action
+    return base + step_of(scaled, base, DEGREES_STEP)

@@ -10,7 +10,7 @@ from picoqwen_core.home import foreign, told
 from picoqwen_core.home.fixed import fixed
 from picoqwen_core.home.lookups import found_out
 from picoqwen_core.home.plan import Problem
-from picoqwen_core.home.results import ToolOutcome, read_result
+from picoqwen_core.home.results import OF_HUMIDIFIERS, ToolOutcome, read_result
 from picoqwen_core.home.wording import and_list, definite, plural_domain, with_article
 from picoqwen_core.messages import HomeContext, HomeEntity, Message, ToolCall
 
@@ -144,6 +144,9 @@ def _collect(call: ToolCall, outcome: ToolOutcome, done: dict[str, list[str]], f
     if tool == "HassBroadcast":
         done.setdefault("Announced", []).append("it")
         return
+    if tool in OF_HUMIDIFIERS and not outcome.succeeded and not outcome.failed:
+        done.setdefault(_action(tool, "humidifier", call.arguments), []).append(said or "it")
+        return
     for entity_id, name in outcome.succeeded:
         domain = entity_id.partition(".")[0]
         action = _action(tool, domain, call.arguments)
@@ -175,6 +178,8 @@ def _action(tool: str, domain: str, arguments: Mapping[str, Any]) -> str:
         ("percentage", "Set % to {}%"),
         ("position", "Set % to {}%"),
         ("volume_level", "Set the volume of % to {}%"),
+        ("humidity", "Set % to {}%"),
+        ("mode", "Set % to {} mode"),
     ):
         if key in arguments:
             return text.format(_plain(arguments[key]))

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+# Tools whose report of a success names no entity: the call does.
+OF_HUMIDIFIERS = ("HassHumidifierSetpoint", "HassHumidifierMode")
+
 
 @dataclass(frozen=True, slots=True)
 class ToolOutcome:

@@ -127,6 +127,8 @@ def _spoken_number(words: list[Token], start: int) -> tuple[float, int]:
         value, length = words[start].value or 0.0, 1
     elif first == "a" and following == "hundred":
         return 100.0, 2
+    elif (first, following) == ("half", "a") and stem(_text(words, start + 2)) == "degree":
+        return 0.5, 2
     if not length:
         return 0.0, 0
     return _number_tail(words, start, value, length)

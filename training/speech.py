@@ -1,0 +1,88 @@
+"""What speech and its recognition do to a sentence: politeness, fillers, lost, doubled and misheard words."""
+
+import random
+
+from picoqwen_core.home.decision import Act, Decision
+from training.phrases import load
+
+_PHRASES = load("requests")
+_ALIKE: dict[str, tuple[str, ...]] = _PHRASES["alike"]
+_FILLERS = ("um", "uh", "er", "erm", "like", "you know", "uhm", "hmm", "well", "please", "i mean")
+# A recording that begins too late loses one of these; what is left is still the same command.
+_CUT_OFF = frozenset(("turn", "switch", "set", "put", "make", "please", "can", "could", "would", "i"))
+_DOUBLED = frozenset(
+    "turn switch set put make please can you the to in on off all and it is i my of a".split()
+)
+
+
+def spoken(text: str, decision: Decision, rng: random.Random, *, plain: bool) -> str:
+    """The sentence as speech recognition hands it over; nothing is said before and after a plain one."""
+    if not plain:
+        text = _wrapped(text, rng)
+    if _is_copied(decision, text):
+        return text
+    if rng.random() < 0.12:
+        text = text.replace(" the ", " ", 1)
+    if rng.random() < 0.1:
+        text = _stumbled(text, rng, act=isinstance(decision, Act))
+    return _misheard(text, rng)
+
+
+def _wrapped(text: str, rng: random.Random) -> str:
+    """Politeness and reasons around a command, sometimes at length."""
+    if rng.random() < 0.22:
+        text = f"{rng.choice(_PHRASES['before'])} {text}"
+    if rng.random() < 0.15:
+        text = f"{text} {rng.choice(_PHRASES['after'])}"
+    if rng.random() < 0.06:
+        text = _with_purpose(text, rng)
+    if rng.random() < 0.03:
+        text = f"{rng.choice(_PHRASES['long_before'])} {text}"
+    if rng.random() < 0.02:
+        text = f"{text} {rng.choice(_PHRASES['long_after'])}"
+    return text
+
+
+def _with_purpose(text: str, rng: random.Random) -> str:
+    """What people add that changes nothing: why, for whom, and that this is all."""
+    if rng.random() < 0.5:
+        return f"{rng.choice(_PHRASES['why_before'])} {text}"
+    return f"{text} {rng.choice(_PHRASES['why_after'])}"
+
+
+def _stumbled(text: str, rng: random.Random, *, act: bool) -> str:
+    """A filler, a word said twice, or a beginning that was not recorded."""
+    words = text.split(" ")
+    draw = rng.random()
+    if draw < 0.3 and act and len(words) > 3 and words[0] in _CUT_OFF:
+        return " ".join(words[1:])
+    if draw < 0.65:
+        again = [index for index, word in enumerate(words) if word in _DOUBLED]
+        if again:
+            index = rng.choice(again)
+            words.insert(index, words[index])
+        return " ".join(words)
+    # Before an article, or behind the first word: never within a name.
+    places = [index for index, word in enumerate(words) if word in ("the", "my", "to", "all")] or [1]
+    words.insert(rng.choice((*places, 0)), rng.choice(_FILLERS))
+    return " ".join(words)
+
+
+def _misheard(text: str, rng: random.Random) -> str:
+    """Words that sound alike, as speech recognition confuses them."""
+    if rng.random() >= 0.07:
+        return text
+    words = text.split(" ")
+    alike = [index for index, word in enumerate(words) if word.casefold() in _ALIKE]
+    if alike:
+        index = rng.choice(alike)
+        words[index] = rng.choice(_ALIKE[words[index].casefold()])
+    return " ".join(words)
+
+
+def _is_copied(decision: Decision, text: str) -> bool:
+    """Whether words of the request are to be kept as they are, as an item of a list is."""
+    if not isinstance(decision, Act):
+        return False
+    said = (word for action in decision.actions for word in (action.value, action.label))
+    return any(isinstance(word, str) and word in text for word in said)
