@@ -1,4 +1,4 @@
-"""Real servers as upstreams, llama.cpp's and our own: text, a call, structured output, going on, counts.
+"""Real servers as upstreams, llama.cpp's and our own: text, a call, structure, going on, raw text, counts.
 
 Run by script/test-peers. With --record what they send is kept in tests/data/streams, which the tests replay.
 """
@@ -26,6 +26,7 @@ from picoqwen_core.loaders.open import open_checkpoint
 from picoqwen_core.messages import (
     ChatDelta,
     ChatRequest,
+    GenerateRequest,
     Message,
     ResponseFormat,
     SamplingParams,
@@ -33,7 +34,8 @@ from picoqwen_core.messages import (
 )
 from picoqwen_core.providers.local import LocalProvider
 from picoqwen_core.providers.openai import OpenAIProvider
-from picoqwen_core.providers.openai_wire import body_of
+from picoqwen_core.providers.openai_wire import body_of, text_body_of
+from picoqwen_core.raw_text import as_chat
 from picoqwen_core.router import Router
 from picoqwen_core.server.app import make_app
 from picoqwen_core.server.run import listening
@@ -78,6 +80,7 @@ REQUESTS = {
     "going_on": ChatRequest(
         (*QUESTION, Message("assistant", "The lamp")), continues=True, max_tokens=8, **_FIELDS
     ),
+    "raw": as_chat(GenerateRequest("Turn on the lamp in the", max_tokens=8, sampling=SAMPLING)),
 }
 
 
@@ -102,6 +105,8 @@ CHECKS: dict[str, Callable[[Heard], bool]] = {
     ),
     "structured": lambda heard: set(json.loads(heard.text)) == {"on", "room"},
     "going_on": lambda heard: heard.completion_tokens > 0 and heard.reason in ("stop", "length"),
+    # So few tokens are read only where no chat is made of the text.
+    "raw": lambda heard: 0 < heard.prompt_tokens < 12 and heard.completion_tokens > 0,
 }
 
 
@@ -127,7 +132,7 @@ async def _all(*, record: bool) -> int:
                 wrong += not right
                 print(f"{'ok' if right else 'WRONG':6} {peer:10} {name:11} {heard}")
                 if record:
-                    await _record(url, body_of(request, model, request.max_tokens or 0, own=True), peer, name)
+                    await _record(url, model, request, peer, name)
             await provider.stop()
     return 1 if wrong else 0
 
@@ -219,11 +224,13 @@ async def _is_up(session: ClientSession, url: str) -> bool:
         return False
 
 
-async def _record(url: str, body: dict[str, Any], peer: str, name: str) -> None:
+async def _record(url: str, model: str, request: ChatRequest, peer: str, name: str) -> None:
     """What the server sends, as it comes."""
+    make, path = (text_body_of, "completions") if request.raw else (body_of, "chat/completions")
+    body = make(request, model, request.max_tokens or 0, own=True)
     plain = {key: value for key, value in body.items() if key != "extra_body"} | body.get("extra_body", {})
     STREAMS.mkdir(exist_ok=True)
-    async with ClientSession() as session, session.post(f"{url}/chat/completions", json=plain) as response:
+    async with ClientSession() as session, session.post(f"{url}/{path}", json=plain) as response:
         (STREAMS / f"{peer}-{name}.sse").write_bytes(await response.read())
 
 

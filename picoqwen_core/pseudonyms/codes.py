@@ -79,6 +79,7 @@ class Codes:
         kinds_ = sorted(self._numbers) or ["device"]
         one_of = "|".join(kinds_)
         self._code = re.compile(rf"({one_of})([0-9]+)(?:v[0-9]+)?", re.IGNORECASE)
+        self._apart = re.compile(rf"\b({one_of})(?:[ _#-]|[ _-]#)0*([0-9]+)\b", re.IGNORECASE)
         begun = "|".join(each[:length] for each in kinds_ for length in range(len(each), 0, -1))
         self._open = re.compile(rf"(?:(?:{one_of})[0-9]+(?:v[0-9]*)?|{begun})\Z", re.IGNORECASE)
 
@@ -96,6 +97,10 @@ class Codes:
     def show(self, text: str) -> str:
         """The text with what the codes stand for; what only looks like a code stays."""
         return self._code.sub(self._word, text)
+
+    def show_name(self, text: str) -> str:
+        """The same for what is a name and nothing else, where "Area 1" cannot be anything but area1."""
+        return self.show(self._apart.sub(r"\1\2", text))
 
     def split(self, text: str) -> tuple[str, str]:
         """The text as far as it is certain, and what may be the beginning of a code."""

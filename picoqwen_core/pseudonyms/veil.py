@@ -24,6 +24,8 @@ _SCHEMA_WORDS = frozenset({"type", "format", "$ref", "$schema"})
 _KEYED = frozenset({"properties", "$defs", "definitions"})
 # Kinds of devices, which are told, though a device may have the same name.
 _KINDS = frozenset({"domain", "device_class"})
+# Arguments that are names and nothing else.
+_NAMED = frozenset({"name", "area", "floor"})
 _KIND = re.compile(r"[a-z_]+")
 _KIND_LINE = re.compile(
     r"(^[ \t]*(?:-[ \t]*)?(?:domain|device_class)[ \t]*:[ \t]*[a-z_]+[ \t]*$)", re.MULTILINE
@@ -150,7 +152,18 @@ class Veil:
 
     def _shown_call(self, call: ToolCall) -> ToolCall:
         show = self.codes.show
-        return ToolCall(show(call.id), show(call.name), _mapped(call.arguments, show))
+        return ToolCall(show(call.id), show(call.name), self._shown_value(call.arguments))
+
+    def _shown_value(self, value: Any, of: str = "") -> Any:
+        if isinstance(value, Mapping):
+            return {
+                self.codes.show(str(key)): self._shown_value(item, str(key)) for key, item in value.items()
+            }
+        if isinstance(value, list | tuple):
+            return [self._shown_value(item, of) for item in value]
+        if not isinstance(value, str):
+            return value
+        return self.codes.show_name(value) if of in _NAMED else self.codes.show(value)
 
 
 def _noted(messages: tuple[Message, ...]) -> tuple[Message, ...]:
@@ -159,11 +172,3 @@ def _noted(messages: tuple[Message, ...]) -> tuple[Message, ...]:
         first = replace(messages[0], content=f"{messages[0].content}\n\n{NOTE}")
         return (first, *messages[1:])
     return (Message("system", NOTE), *messages)
-
-
-def _mapped(value: Any, change: Callable[[str], str]) -> Any:
-    if isinstance(value, Mapping):
-        return {change(str(key)): _mapped(item, change) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_mapped(item, change) for item in value]
-    return change(value) if isinstance(value, str) else value
