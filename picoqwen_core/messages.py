@@ -94,6 +94,10 @@ class HomeEntity:
     # brightness (0-100), temperature, current_temperature, percentage, current_position,
     # volume_level (0-100), and the like: only what a question or a relative change needs.
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    # What it can be asked for: brightness, color, color_temperature, position, speed, stop; None if unknown.
+    features: tuple[str, ...] | None = None
+    # The names of its modes, by what they are modes of: fan, hvac, mode, preset.
+    modes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

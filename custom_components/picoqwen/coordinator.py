@@ -74,10 +74,15 @@ class ServerState:
 
     @property
     def cost_this_month(self) -> float | None:
-        """What answers from elsewhere have cost, in dollars; None where nothing costs anything."""
+        """What answers from elsewhere have cost, in dollars; None where the server cannot read its books.
+
+        A server that keeps no books has nobody to pay.
+        """
         hybrid = self.health.get("hybrid")
         budget = hybrid.get("budget") if isinstance(hybrid, dict) else None
-        spent = budget.get("spent_this_month") if isinstance(budget, dict) else None
+        if not isinstance(budget, dict):
+            return 0.0
+        spent = budget.get("spent_this_month")
         return float(spent) if isinstance(spent, int | float) else None
 
     def free_text_model(self) -> str | None:

@@ -12,6 +12,8 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import floor_registry as fr
 from homeassistant.util import dt as dt_util
 
+from .abilities import abilities
+
 # Attributes that a question or a relative change needs, as Home Assistant names them.
 _ATTRIBUTES = (
     "available_modes",
@@ -71,6 +73,7 @@ def _entity(hass: HomeAssistant, state: State, entry: er.RegistryEntry | None) -
         "device_class": state.attributes.get("device_class"),
         "unit": state.attributes.get("unit_of_measurement"),
         "attributes": _attributes(state),
+        **abilities(state),
     }
 
 

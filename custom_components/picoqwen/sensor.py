@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import override
 
 from homeassistant.components.sensor import (
@@ -14,6 +15,7 @@ from homeassistant.const import PERCENTAGE, EntityCategory, UnitOfInformation, U
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
+from homeassistant.util import dt as dt_util
 
 from .coordinator import PicoQwenConfigEntry, PicoQwenCoordinator
 from .entity import ServerEntity
@@ -29,6 +31,7 @@ class ServerSensorDescription(SensorEntityDescription):
     """A sensor and where its value stands."""
 
     value: Callable[[PicoQwenCoordinator], StateType]
+    since: Callable[[], datetime] | None = None
 
 
 def _last(name: str) -> Callable[[PicoQwenCoordinator], StateType]:
@@ -45,6 +48,11 @@ def _rung(coordinator: PicoQwenCoordinator) -> str | None:
     """Who gave the last answer."""
     rung = coordinator.last.rung if coordinator.last else None
     return rung if rung in RUNGS else None
+
+
+def _this_month() -> datetime:
+    """Where a sum of this month began, so that long-term statistics add the months up."""
+    return dt_util.start_of_local_day().replace(day=1)
 
 
 SENSORS = (
@@ -130,6 +138,7 @@ SENSORS = (
         suggested_display_precision=2,
         state_class=SensorStateClass.TOTAL,
         value=lambda coordinator: coordinator.data.cost_this_month,
+        since=_this_month,
     ),
     ServerSensorDescription(
         key="rung",
@@ -159,3 +168,9 @@ class ServerSensor(ServerEntity, SensorEntity):
     def native_value(self) -> StateType:
         """The figure as it is now."""
         return self.entity_description.value(self.coordinator)
+
+    @property
+    @override
+    def last_reset(self) -> datetime | None:
+        """When a sum began anew."""
+        return self.entity_description.since() if self.entity_description.since else None

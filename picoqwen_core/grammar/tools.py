@@ -1,7 +1,7 @@
 """Tool calls as a grammar: any of the tools offered, its arguments by its own JSON schema.
 
-Where the request says what the home looks like, the names, areas and floors in calls of Home Assistant's
-own tools are those of the home, so that none can be invented.
+Where the request says what the home looks like, the names, areas, floors and modes in calls of Home
+Assistant's own tools are those of the home, so that none can be invented.
 """
 
 import json
@@ -16,6 +16,11 @@ from picoqwen_core.messages import HomeArea, HomeContext, HomeEntity, HomeFloor,
 _ASSIST = ("Hass", "GetLiveContext", "search_media", "play_media")
 # Their `name` is what a timer is called, which is new.
 _NAMES_NEW_THINGS = "Timer"
+# Arguments that take a mode's name: the domain, and what it is a mode of.
+_MODES = {
+    "HassClimateSetFanMode": ("fan_mode", "climate", "fan"),
+    "HassHumidifierMode": ("mode", "humidifier", "mode"),
+}
 
 
 def chosen(tools: Sequence[ToolSpec], choice: str) -> tuple[ToolSpec, ...]:
@@ -73,6 +78,7 @@ def _parameters(tool: ToolSpec, home: HomeContext | None) -> dict[str, Any]:
     known |= {f"player_{key}": words for key, words in known.items()}
     if _NAMES_NEW_THINGS in name:
         del known["name"]
+    known |= _mode_names(home, name)
     properties = {
         key: _limited(value, known[key]) if key in known else value
         for key, value in schema["properties"].items()
@@ -90,6 +96,15 @@ def _limited(schema: Any, allowed: Sequence[str]) -> Any:
     if schema.get("type", "string") != "string":
         return schema
     return {**schema, "enum": list(allowed)} if allowed else None
+
+
+def _mode_names(home: HomeContext, tool: str) -> dict[str, list[str]]:
+    """The modes that a tool may set, by its argument; none where the home does not tell of any."""
+    if tool not in _MODES:
+        return {}
+    argument, domain, kind = _MODES[tool]
+    modes = [mode for each in home.entities if each.domain == domain for mode in each.modes.get(kind, ())]
+    return {argument: list(dict.fromkeys(modes))} if modes else {}
 
 
 def home_names(home: HomeContext) -> dict[str, list[str]]:

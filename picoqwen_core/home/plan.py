@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from picoqwen_core.home.able import as_able, lacks
 from picoqwen_core.home.decision import Act, Action, Target, Verb
 from picoqwen_core.home.modes import mode_of
 from picoqwen_core.home.placeless import PLACELESS, placeless_call
@@ -114,11 +115,16 @@ def _plan_action(action: Action, home: HomeContext, toolbox: Toolbox) -> list[To
     meant = resolve(home, action.target)
     if not meant:
         return "unknown_device"
-    able = [entity for entity in meant if _can(entity, action, domains)]
+    of_the_kind = [entity for entity in meant if _can(entity, action, domains)]
+    action = as_able(action, of_the_kind)
+    able = [entity for entity in of_the_kind if not lacks(entity, action.verb)]
     if not able or (action.target.entities and len(able) < len(meant)):
         return "impossible"
     if not toolbox.has(tool):
         return "no_tool"
+    if len(able) < len(of_the_kind) and action.verb not in _ONE_BY_ONE:
+        # A call for the room would reach those too that cannot: a plain lamp would only be turned on.
+        action = replace(action, target=Target(tuple(entity.id for entity in able)))
     return list(_calls(action, tool, able, home, toolbox))
 
 

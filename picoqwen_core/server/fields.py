@@ -37,6 +37,16 @@ def nullable(schema: Any) -> Check:
     return or_null
 
 
+def open_object(fields: dict[Any, Any]) -> vol.Schema:
+    """An object whose other fields are ignored: clients send what newer servers know."""
+    return vol.Schema(fields, extra=vol.REMOVE_EXTRA)
+
+
+def optional(name: str, check: Any, default: Any = None) -> dict[Any, Any]:
+    """A field that may be left out or null."""
+    return {vol.Optional(name, default=default): nullable(check)}
+
+
 def number(low: float, high: float) -> Check:
     """A JSON number from `low` to `high`."""
 
@@ -126,6 +136,16 @@ def stop_strings(value: Any) -> tuple[str, ...]:
     return tuple(values)
 
 
+def modes(value: Any) -> Mapping[str, tuple[str, ...]]:
+    """Names of modes, by what they are modes of."""
+    if not isinstance(value, dict):
+        raise vol.Invalid("must be an object")
+    for kind, names in value.items():
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise vol.Invalid(f"{kind!r:.{_SHOWN_CHARACTERS}} must be a list of strings")
+    return {kind: tuple(names) for kind, names in value.items()}
+
+
 def call_arguments(value: Any) -> Mapping[str, Any]:
     """A tool call's arguments, which OpenAI sends as a JSON string."""
     if isinstance(value, str):
@@ -141,6 +161,7 @@ described(boolean, type="boolean")
 described(mapping, type="object")
 described(content, type=["string", "null", "array"])
 described(stop_strings, type=["string", "null", "array"])
+described(modes, type="object", additionalProperties={"type": "array", "items": {"type": "string"}})
 described(call_arguments, type=["string", "object"])
 
 

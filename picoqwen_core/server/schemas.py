@@ -13,10 +13,6 @@ from picoqwen_core.messages import (
     ChatRequest,
     DetokenizeRequest,
     GenerateRequest,
-    HomeArea,
-    HomeContext,
-    HomeEntity,
-    HomeFloor,
     Message,
     ResponseFormat,
     SamplingParams,
@@ -32,33 +28,25 @@ from picoqwen_core.server.fields import (
     described,
     integer,
     mapping,
-    nullable,
     number,
     number_or_false,
     one_of,
+    open_object,
+    optional,
     stop_strings,
     string,
     unsupported,
     validated,
 )
 from picoqwen_core.server.formats import GUIDED, guided, response_format, tool_choice
+from picoqwen_core.server.home_schema import HOME, home_of
 from picoqwen_core.upstreams import STRATEGIES
 
-MAX_MESSAGES, MAX_TOOLS, MAX_ENTITIES, MAX_CHOICES = 1000, 512, 5000, 256
+MAX_MESSAGES, MAX_TOOLS, MAX_CHOICES = 1000, 512, 256
 MAX_TOKENS = 1 << 20
 BODY_SECONDS = 30.0
 _TOOL_NAME = re.compile(r"[\w.:-]{1,128}\Z")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-
-
-def _object(fields: dict[Any, Any]) -> vol.Schema:
-    """An object whose other fields are ignored: clients send what newer servers know."""
-    return vol.Schema(fields, extra=vol.REMOVE_EXTRA)
-
-
-def _optional(name: str, check: Any, default: Any = None) -> dict[Any, Any]:
-    """A field that may be left out or null."""
-    return {vol.Optional(name, default=default): nullable(check)}
 
 
 def _tool_name(value: Any) -> str:
@@ -68,79 +56,53 @@ def _tool_name(value: Any) -> str:
 
 
 described(_tool_name, type="string", pattern=r"^[\w.:-]{1,128}$")
-_TOOL_CALL = _object(
+_TOOL_CALL = open_object(
     {
-        vol.Required("function"): _object(
+        vol.Required("function"): open_object(
             {vol.Required("name"): string, vol.Optional("arguments", default="{}"): call_arguments}
         ),
-        **_optional("id", string),
+        **optional("id", string),
     }
 )
-_MESSAGE = _object(
+_MESSAGE = open_object(
     {
         vol.Required("role"): one_of("system", "developer", "user", "assistant", "tool"),
         vol.Optional("content", default=""): content,
-        **_optional("reasoning_content", string),
-        **_optional("tool_calls", [_TOOL_CALL]),
-        **_optional("tool_call_id", string),
-        **_optional("name", string),
+        **optional("reasoning_content", string),
+        **optional("tool_calls", [_TOOL_CALL]),
+        **optional("tool_call_id", string),
+        **optional("name", string),
     }
 )
-_TOOL = _object(
+_TOOL = open_object(
     {
         vol.Required("type"): one_of("function"),
-        vol.Required("function"): _object(
+        vol.Required("function"): open_object(
             {
                 vol.Required("name"): _tool_name,
-                **_optional("description", string),
-                **_optional("parameters", mapping),
+                **optional("description", string),
+                **optional("parameters", mapping),
             }
         ),
     }
 )
-_PLACE: dict[Any, Any] = {
-    vol.Required("id"): string,
-    vol.Required("name"): string,
-    vol.Optional("aliases", default=list): [string],
-}
-_ENTITY = _object(
-    {
-        **_PLACE,
-        vol.Required("state"): string,
-        vol.Required("domain"): string,
-        **_optional("area", string),
-        **_optional("device_class", string),
-        **_optional("unit", string),
-        vol.Optional("attributes", default=dict): mapping,
-    }
-)
-_HOME = _object(
-    {
-        vol.Optional("entities", default=list): vol.All([_ENTITY], vol.Length(max=MAX_ENTITIES)),
-        vol.Optional("areas", default=list): [_object({**_PLACE, **_optional("floor", string)})],
-        vol.Optional("floors", default=list): [_object(_PLACE)],
-        **_optional("area", string),
-        vol.Optional("language", default="en"): string,
-        **_optional("now", string),
-    }
-)
 _COMMON: dict[Any, Any] = {
-    **_optional("model", string),
-    **_optional("stream", boolean),
+    **optional("model", string),
+    **optional("stream", boolean),
     vol.Optional("stop", default=None): stop_strings,
-    **_optional("max_tokens", integer(1, 1 << 20)),
-    **_optional("max_completion_tokens", integer(1, 1 << 20)),
-    **_optional("temperature", number(0, 5)),
-    **_optional("top_p", number(1e-6, 1)),
-    **_optional("top_k", integer(0, 1 << 20)),
-    **_optional("min_p", number(0, 1)),
-    **_optional("repetition_penalty", number(0.1, 10)),
-    **_optional("presence_penalty", number(-2, 2)),
-    **_optional("frequency_penalty", number(-2, 2)),
-    **_optional("seed", integer(0, (1 << 63) - 1)),
-    **_optional("response_format", response_format),
-    **{key: check for name, each in GUIDED.items() for key, check in _optional(name, each).items()},
-    **_optional("priority", one_of("voice", "chat", "background")),
+    **optional("max_tokens", integer(1, 1 << 20)),
+    **optional("max_completion_tokens", integer(1, 1 << 20)),
+    **optional("temperature", number(0, 5)),
+    **optional("top_p", number(1e-6, 1)),
+    **optional("top_k", integer(0, 1 << 20)),
+    **optional("min_p", number(0, 1)),
+    **optional("repetition_penalty", number(0.1, 10)),
+    **optional("presence_penalty", number(-2, 2)),
+    **optional("frequency_penalty", number(-2, 2)),
+    **optional("seed", integer(0, (1 << 63) - 1)),
+    **optional("response_format", response_format),
+    **{key: check for name, each in GUIDED.items() for key, check in optional(name, each).items()},
+    **optional("priority", one_of("voice", "chat", "background")),
     **unsupported("n", 1),
     **unsupported("logit_bias", {}),
 }
@@ -154,62 +116,62 @@ def _server_tools(value: Any) -> Any:
 
 
 described(_server_tools, type=["boolean", "array"])
-_CONFIRM = _object({vol.Required("id"): string, vol.Required("approve"): boolean})
-CHAT = _object(
+_CONFIRM = open_object({vol.Required("id"): string, vol.Required("approve"): boolean})
+CHAT = open_object(
     {
         **_COMMON,
         vol.Required("messages"): vol.All([_MESSAGE], vol.Length(min=1, max=MAX_MESSAGES)),
-        **_optional("tools", vol.All([_TOOL], vol.Length(max=MAX_TOOLS))),
-        **_optional("tool_choice", tool_choice),
-        **_optional("parallel_tool_calls", boolean),
-        **_optional("home_names_only", boolean),
-        **_optional("routing", one_of(*STRATEGIES, "local_only")),
-        **_optional("enable_thinking", boolean),
+        **optional("tools", vol.All([_TOOL], vol.Length(max=MAX_TOOLS))),
+        **optional("tool_choice", tool_choice),
+        **optional("parallel_tool_calls", boolean),
+        **optional("home_names_only", boolean),
+        **optional("routing", one_of(*STRATEGIES, "local_only")),
+        **optional("enable_thinking", boolean),
         # vLLM's: the last message, the assistant's, is gone on with.
-        **_optional("continue_final_message", boolean),
-        **_optional("add_generation_prompt", boolean),
-        **_optional("thinking_budget", integer(0, 1 << 20)),
+        **optional("continue_final_message", boolean),
+        **optional("add_generation_prompt", boolean),
+        **optional("thinking_budget", integer(0, 1 << 20)),
         # Where servers of Qwen models take what their templates ask for.
-        **_optional("chat_template_kwargs", _object(_optional("enable_thinking", boolean))),
-        **_optional("logprobs", boolean),
-        **_optional("top_logprobs", integer(0, 20)),
-        **_optional(
+        **optional("chat_template_kwargs", open_object(optional("enable_thinking", boolean))),
+        **optional("logprobs", boolean),
+        **optional("top_logprobs", integer(0, 20)),
+        **optional(
             "stream_options",
-            _object({**_optional("include_usage", boolean), **_optional("include_progress", boolean)}),
+            open_object({**optional("include_usage", boolean), **optional("include_progress", boolean)}),
         ),
-        **_optional("home", _HOME),
+        **optional("home", HOME),
         **unsupported("functions", []),
-        **_optional("server_tools", _server_tools),
-        **_optional("confirm", _CONFIRM),
+        **optional("server_tools", _server_tools),
+        **optional("confirm", _CONFIRM),
     }
 )
 # OpenAI's older interface asks so for the number of alternatives.
-GENERATE = _object(
+GENERATE = open_object(
     {
         **_COMMON,
         vol.Required("prompt"): string,
-        **_optional("logprobs", number_or_false(0, 20)),
-        **_optional("routing", one_of(*STRATEGIES, "local_only")),
+        **optional("logprobs", number_or_false(0, 20)),
+        **optional("routing", one_of(*STRATEGIES, "local_only")),
     }
 )
-SCORE = _object(
+SCORE = open_object(
     {
-        **_optional("model", string),
+        **optional("model", string),
         vol.Required("messages"): vol.All([_MESSAGE], vol.Length(min=1, max=MAX_MESSAGES)),
         vol.Required("choices"): vol.All([string], vol.Length(min=2, max=MAX_CHOICES)),
     }
 )
-TOKENIZE = _object(
+TOKENIZE = open_object(
     {
-        **_optional("model", string),
-        **_optional("text", string),
-        **_optional("messages", vol.All([_MESSAGE], vol.Length(min=1, max=MAX_MESSAGES))),
-        **_optional("tools", vol.All([_TOOL], vol.Length(max=MAX_TOOLS))),
+        **optional("model", string),
+        **optional("text", string),
+        **optional("messages", vol.All([_MESSAGE], vol.Length(min=1, max=MAX_MESSAGES))),
+        **optional("tools", vol.All([_TOOL], vol.Length(max=MAX_TOOLS))),
     }
 )
-DETOKENIZE = _object(
+DETOKENIZE = open_object(
     {
-        **_optional("model", string),
+        **optional("model", string),
         vol.Required("tokens"): vol.All([integer(0, (1 << 31) - 1)], vol.Length(max=MAX_TOKENS)),
     }
 )
@@ -251,7 +213,7 @@ def chat_request(body: dict[str, Any]) -> ChatRequest:
         stop=data["stop"],
         thinking=_thinking(data),
         continues=_continues(data),
-        home=_home(data["home"]) if data["home"] is not None else None,
+        home=home_of(data["home"]) if data["home"] is not None else None,
         tool_choice=data["tool_choice"] or "auto",
         parallel_tool_calls=data["parallel_tool_calls"] is not False,
         response_format=_format(data),
@@ -378,17 +340,3 @@ def _tool(data: dict[str, Any]) -> ToolSpec:
 def _sampling(data: dict[str, Any]) -> SamplingParams:
     given = {name: data[name] for name in SamplingParams.__dataclass_fields__ if data.get(name) is not None}
     return SamplingParams(**given)
-
-
-def _home(data: dict[str, Any]) -> HomeContext:
-    def aliases(item: dict[str, Any]) -> dict[str, Any]:
-        return {**item, "aliases": tuple(item["aliases"])}
-
-    return HomeContext(
-        entities=tuple(HomeEntity(**aliases(entity)) for entity in data["entities"]),
-        areas=tuple(HomeArea(**aliases(area)) for area in data["areas"]),
-        floors=tuple(HomeFloor(**aliases(floor)) for floor in data["floors"]),
-        area=data["area"],
-        language=data["language"],
-        now=data["now"],
-    )

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from conftest import connect
 from fake_server import DONE, LARGE, PICO, FakeServer, event, finish, words
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components import conversation
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import Context, HomeAssistant
@@ -136,6 +137,32 @@ async def test_the_rung_of_the_last_answer_is_shown(
     fallback = hass.states.get("binary_sensor.pico_qwen_server_answered_elsewhere")
     assert (fallback.state, fallback.attributes["provider"]) == ("on", "big")
     assert fallback.attributes["reason"] == "local: the engine ended"
+
+
+@pytest.mark.parametrize(
+    ("hybrid", "shown"),
+    [
+        (None, "0.0"),
+        ({"providers": [], "budget": None}, "0.0"),
+        ({"providers": [UPSTREAM], "budget": {"spent_this_month": 0.5}}, "0.5"),
+        ({"providers": [UPSTREAM], "budget": {"spent_this_month": None}}, "unknown"),
+    ],
+)
+async def test_a_server_that_pays_nobody_costs_nothing(
+    hass: HomeAssistant,
+    server: FakeServer,
+    freezer: FrozenDateTimeFactory,
+    hybrid: dict[str, Any] | None,
+    shown: str,
+) -> None:
+    """Unknown is only what the server itself does not know; each month begins anew."""
+    freezer.move_to("2026-11-27T12:00:00+00:00")
+    server.health_body |= {"hybrid": hybrid} if hybrid is not None else {}
+    await connect(hass, server.url)
+    await hass.async_block_till_done()
+    cost = hass.states.get("sensor.pico_qwen_server_cost_this_month")
+    assert cost.state == shown
+    assert cost.attributes["last_reset"] == "2026-11-01T00:00:00-07:00"
 
 
 async def test_money_and_queue_are_shown_as_the_server_counts_them(

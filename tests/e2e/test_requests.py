@@ -132,6 +132,19 @@ async def test_two_lamps_of_one_name_lead_to_a_question_and_its_answer_to_one_la
     assert [str(change.entity_id) for change in answer.changes] == ["light.bedside_left"]
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    ["set the star projector to red", "make the mirror light blue", "dim the star projector to 30 percent"],
+)
+async def test_a_lamp_is_not_turned_on_for_what_it_cannot_do(house: House, sentence: str) -> None:
+    """Home Assistant's own tool would turn it on, and call that done."""
+    answer = await house.conversation.say(sentence)
+
+    assert answer.changes == []
+    assert answer.tool_calls == []
+    assert answer.text == "That device can't do that."
+
+
 async def test_what_no_device_can_do_is_declined_and_changes_nothing(house: House) -> None:
     answer = await house.conversation.say("order a pizza with extra cheese")
 

@@ -100,3 +100,21 @@ def test_every_name_and_alias_counts_once():
         'Bob\'s "disco"',
         "Flurlicht Süd",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "domain", "kind"),
+    [
+        ("humidifier__HassHumidifierMode", "mode", "humidifier", "mode"),
+        ("climate__HassClimateSetFanMode", "fan_mode", "climate", "fan"),
+    ],
+)
+def test_modes_are_those_that_the_home_has(takes, name, argument, domain, kind):
+    offered = tool(name, **{argument: STRING})
+    told = HomeEntity(f"{domain}.a", "A", "on", domain, modes={kind: ("eco", "sleep")})
+    other = HomeEntity("fan.b", "B", "on", "fan", modes={"preset": ("storm",)})
+    home = HomeContext(entities=(told, other))
+    assert takes(offered, f'{{"{argument}": "sleep"}}', home)
+    assert not takes(offered, f'{{"{argument}": "storm"}}', home)
+    # A home that tells of no modes leaves them open.
+    assert takes(offered, f'{{"{argument}": "storm"}}', HomeContext(entities=(other,)))

@@ -12,6 +12,7 @@ def entity(
     device_class: str | None = None,
     aliases: tuple[str, ...] = (),
     unit: str | None = None,
+    features: tuple[str, ...] | None = None,
     **attributes: object,
 ) -> HomeEntity:
     """An entity whose domain is that of its id."""
@@ -25,6 +26,7 @@ def entity(
         device_class=device_class,
         unit=unit,
         attributes=attributes,
+        features=features,
     )
 
 

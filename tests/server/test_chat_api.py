@@ -139,6 +139,8 @@ async def test_a_request_reaches_the_provider_as_it_was_meant(serve, http):
     provider = FakeProvider(END)
     url = await serve(provider)
     entity = {"id": "light.a", "name": "A", "state": "on", "domain": "light", "attributes": {"brightness": 3}}
+    entity["features"] = ["color"]
+    fan = {"id": "fan.b", "name": "B", "state": "off", "domain": "fan", "modes": {"preset": ["eco"]}}
     body = {
         "model": "tiny",
         "messages": [
@@ -156,7 +158,7 @@ async def test_a_request_reaches_the_provider_as_it_was_meant(serve, http):
         "enable_thinking": False,
         "unknown": "ignored",
         "home": {
-            "entities": [entity],
+            "entities": [entity, fan],
             "areas": [{"id": "k", "name": "Kitchen", "aliases": ["cook"], "floor": "g"}],
             "floors": [{"id": "g", "name": "Ground"}],
             "area": "k",
@@ -176,7 +178,10 @@ async def test_a_request_reaches_the_provider_as_it_was_meant(serve, http):
     assert request.sampling == SamplingParams(temperature=0)
     assert (request.max_tokens, request.stop, request.thinking) == (5, ("END",), False)
     assert request.home == HomeContext(
-        (HomeEntity("light.a", "A", "on", "light", attributes={"brightness": 3}),),
+        (
+            HomeEntity("light.a", "A", "on", "light", attributes={"brightness": 3}, features=("color",)),
+            HomeEntity("fan.b", "B", "off", "fan", modes={"preset": ("eco",)}),
+        ),
         (HomeArea("k", "Kitchen", ("cook",), "g"),),
         (HomeFloor("g", "Ground"),),
         "k",
@@ -204,6 +209,24 @@ async def test_tools_that_must_not_be_called_stay_in_the_prompt_so_that_its_pref
 
     assert [tool.name for tool in provider.requests[0].tools] == ["t"]
     assert provider.requests[0].tool_choice == "none"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"features": "red"}, "home.entities.0.features"),
+        ({"features": [1]}, "home.entities.0.features"),
+        ({"modes": ["eco"]}, "must be an object"),
+        ({"modes": {"preset": "eco"}}, "'preset' must be a list of strings"),
+    ],
+)
+async def test_what_an_entity_can_do_is_checked(serve, http, wrong, told):
+    url = await serve(FakeProvider(END))
+    entity = {"id": "light.a", "name": "A", "state": "on", "domain": "light", **wrong}
+    body = {"messages": [{"role": "user", "content": "x"}], "home": {"entities": [entity]}}
+    async with http.post(url + PATHS[0], json=body) as response:
+        assert response.status == 400
+        assert told in (await response.json())["error"]["message"]
 
 
 @pytest.mark.parametrize("stream", [True, False])
