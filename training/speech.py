@@ -8,6 +8,7 @@ from training.phrases import load
 _PHRASES = load("requests")
 _ALIKE: dict[str, tuple[str, ...]] = _PHRASES["alike"]
 _FILLERS = ("um", "uh", "er", "erm", "like", "you know", "uhm", "hmm", "well", "please", "i mean")
+_POLITE = ("please", "thanks", "thank you")
 # A recording that begins too late loses one of these; what is left is still the same command.
 _CUT_OFF = frozenset(("turn", "switch", "set", "put", "make", "please", "can", "could", "would", "i"))
 _DOUBLED = frozenset(
@@ -17,9 +18,10 @@ _DOUBLED = frozenset(
 
 def spoken(text: str, decision: Decision, rng: random.Random, *, plain: bool) -> str:
     """The sentence as speech recognition hands it over; nothing is said before and after a plain one."""
+    copied = _is_copied(decision, text)
     if not plain:
-        text = _wrapped(text, rng)
-    if _is_copied(decision, text):
+        text = _wrapped(text, rng, copied=copied)
+    if copied:
         return text
     if rng.random() < 0.12:
         text = text.replace(" the ", " ", 1)
@@ -28,24 +30,24 @@ def spoken(text: str, decision: Decision, rng: random.Random, *, plain: bool) ->
     return _misheard(text, rng)
 
 
-def _wrapped(text: str, rng: random.Random) -> str:
-    """Politeness and reasons around a command, sometimes at length."""
+def _wrapped(text: str, rng: random.Random, *, copied: bool) -> str:
+    """Politeness and reasons around a command, sometimes at length; little after words that are copied."""
     if rng.random() < 0.22:
         text = f"{rng.choice(_PHRASES['before'])} {text}"
     if rng.random() < 0.15:
-        text = f"{text} {rng.choice(_PHRASES['after'])}"
+        text = f"{text} {rng.choice(_POLITE if copied else _PHRASES['after'])}"
     if rng.random() < 0.06:
-        text = _with_purpose(text, rng)
+        text = _with_purpose(text, rng, before=copied or rng.random() < 0.5)
     if rng.random() < 0.03:
         text = f"{rng.choice(_PHRASES['long_before'])} {text}"
-    if rng.random() < 0.02:
+    if not copied and rng.random() < 0.02:
         text = f"{text} {rng.choice(_PHRASES['long_after'])}"
     return text
 
 
-def _with_purpose(text: str, rng: random.Random) -> str:
+def _with_purpose(text: str, rng: random.Random, *, before: bool) -> str:
     """What people add that changes nothing: why, for whom, and that this is all."""
-    if rng.random() < 0.5:
+    if before:
         return f"{rng.choice(_PHRASES['why_before'])} {text}"
     return f"{text} {rng.choice(_PHRASES['why_after'])}"
 
