@@ -165,17 +165,24 @@ def label(home: HomeContext, turn: Turn) -> tuple[Linked, str] | None:
         output = encode(turn.decision, linked)
     except UndecodableError:
         return None
-    if _names_a_device(linked, turn.decision) or not _modes_are_kept(linked, output, turn.decision):
+    if _names_a_device(linked, turn.decision) or not _words_are_kept(linked, output, turn.decision):
         return None
     return linked, output
 
 
-def _modes_are_kept(linked: Linked, output: str, decision: Decision) -> bool:
-    """Whether a mode can be copied from the prompt: it cannot where a word of it is taken for a name's."""
-    if not isinstance(decision, Act) or all(a.verb != "humidifier_mode" for a in decision.actions):
+def _words_are_kept(linked: Linked, output: str, decision: Decision) -> bool:
+    """Whether words can be copied from the prompt: they cannot where a part of them is taken for a name's."""
+    if not isinstance(decision, Act) or not any(isinstance(a.value, str) for a in decision.actions):
         return True
-    read = decode(output, linked)
-    return isinstance(read, Act) and [a.value for a in read.actions] == [a.value for a in decision.actions]
+    try:
+        read = decode(output, linked)
+    except UndecodableError:
+        return False
+    return not isinstance(read, Act) or _words(read) == _words(decision)
+
+
+def _words(act: Act) -> list[str]:
+    return [action.value.casefold() for action in act.actions if isinstance(action.value, str)]
 
 
 def _names_a_device(linked: Linked, decision: Decision) -> bool:

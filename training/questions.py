@@ -149,7 +149,7 @@ def _question_place(home: HomeContext, kind: str, rng: random.Random) -> tuple[s
         floor = rng.choice(home.floors)
         said = floor.name if floor.name in ("Upstairs", "Downstairs") else f"on the {floor.name}"
         return said, _target(kind, floor=floor.id)
-    if draw < 0.65 and home.area:
+    if draw < 0.65 and home.area and kind_entities(home, kind, home.area):
         return rng.choice(("in here", "in this room", "here")), _target(kind, area=home.area)
     return rng.choice(("", "", f"in the {rng.choice(HOMES)}", "at home", "right now")), _target(
         kind, everywhere=True

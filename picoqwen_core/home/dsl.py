@@ -311,9 +311,8 @@ class _Reader:
                 raise UndecodableError(f"{taken[0]} is not in the prompt")
             return self._linked.numbers[int(match[2]) - 1]
         text = "".join(taken)
-        if not copied and not _WORDS.fullmatch(text):
-            raise UndecodableError(f"{text!r} is not a value")
-        return _copied(text, self._linked) if copied else text.strip()
+        # "Hot pink" of a home with hot water: a word of a closed set may be linked too.
+        return _copied(text, self._linked) if copied or not _WORDS.fullmatch(text) else text.strip()
 
     def _label(self) -> str | None:
         """What a timer is called, in the words of the request."""
