@@ -20,6 +20,7 @@ from training.foreign import draw_foreign, foreign_home
 from training.grammar import NoWordingError
 from training.homes import random_home
 from training.near import draw_near
+from training.occasions import draw_occasion
 from training.others import (
     draw_absent,
     draw_except,
@@ -48,6 +49,7 @@ MIX = {
     "follow_up": 0.17,
     "unknown": 0.07,
     "absent": 0.015,
+    "occasion": 0.02,
     "impossible": 0.035,
     "list": 0.02,
     "timer": 0.05,
@@ -61,7 +63,7 @@ TAUGHT_MORE = {"elsewhere": 0.17}
 # How often a request to the home is taught with something told before it.
 ASIDE_SHARE = 0.03
 # To these nothing is added that makes a command of a question.
-_PLAIN = frozenset(("question", "elsewhere", "follow_up", "near"))
+_PLAIN = frozenset(("question", "elsewhere", "follow_up", "near", "occasion"))
 HOME_REUSE = 24
 
 
@@ -137,6 +139,7 @@ def _turn(category: str, home: HomeContext, split: str, rng: random.Random) -> T
         "corrected": draw_corrected,
         "near": draw_near,
         "absent": draw_absent,
+        "occasion": draw_occasion,
         "elsewhere": lambda home, s, r: draw_elsewhere(s, r, home=home),
     }
     drawn = drawers[category](home, split, rng)

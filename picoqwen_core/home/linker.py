@@ -13,6 +13,7 @@ from picoqwen_core.home.gloss import known_language
 from picoqwen_core.home.history import History
 from picoqwen_core.home.lexicon import GROUP_WORDS, IGNORED, KIND_WORDS
 from picoqwen_core.home.linked import Candidate, Link, Linked, LinkKind, Piece, TurnBreak, Word
+from picoqwen_core.home.occasions import for_occasion
 from picoqwen_core.home.phrases import PhraseTable, phrase_table
 from picoqwen_core.home.words import Token, tokenize
 from picoqwen_core.messages import HomeContext, HomeEntity
@@ -241,7 +242,8 @@ def _candidates(
     ordered = [i for i in dict.fromkeys((*full, *part, *previous)) if i in known][:MAX_CANDIDATES]
     room = min(MAX_FILL, MAX_CANDIDATES - len(ordered))
     beside = _beside(home, turns[-1], previous)
-    fill = [e.id for e in (*beside, *_fill(home, turns[-1], places)) if e.id not in ordered]
+    told = [] if full or part else _for_occasion(home, turns[-1])
+    fill = [e.id for e in (*beside, *told, *_fill(home, turns[-1], places)) if e.id not in ordered]
     fill = list(dict.fromkeys(fill))
     chosen = [*ordered, *fill[:room]]
     return tuple(
@@ -255,6 +257,14 @@ def _candidates(
         )
         for entity_id in chosen
     )
+
+
+def _for_occasion(home: HomeContext, turn: Sequence[_Span]) -> list[HomeEntity]:
+    """ "I'm going to bed": scenes and scripts for what is told, where nothing of the home is spoken of."""
+    tokens = [token for span in turn for token in span.tokens]
+    if any(token.stem in KIND_WORDS for token in tokens):
+        return []
+    return for_occasion(home, {token.text for token in tokens})
 
 
 def _beside(home: HomeContext, turn: Sequence[_Span], previous: Sequence[str]) -> list[HomeEntity]:
