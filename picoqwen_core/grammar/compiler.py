@@ -17,6 +17,10 @@ from picoqwen_core.grammar.vocabulary import vocabulary_of
 from picoqwen_core.messages import ResponseFormat
 from picoqwen_core.tokenizer import Tokenizer
 
+# What the compiler says in words of its own options, in ours.
+_WORDS = {
+    "oneOf": "'oneOf' is supported only where its parts exclude each other; anyOf may say what is meant"
+}
 KEPT = 32
 MAX_TEXT, MAX_NESTING = 100_000, 200
 # Models are trained on what Python's json writes; one way of spacing leaves more that is certain, and no
@@ -139,6 +143,8 @@ def blaming(schemas: Mapping[str, Any]) -> Iterator[None]:
             for path in (places(schema, keyword) if keyword else ())
         ]
         where = f" (at {', '.join(found[:3])})" if found else ""
+        if keyword in _WORDS:
+            message = f"{' '.join(schemas)}: {_WORDS[keyword]}"
         raise SchemaError(f"{message}{where}") from err
 
 

@@ -4,6 +4,9 @@ import json
 import logging
 from datetime import UTC, datetime
 
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.log import server_logger
+
 from picoqwen_core.config import Settings
 
 _TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -27,6 +30,27 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
         return json.dumps(fields, ensure_ascii=False, default=str)
+
+
+class Unreadable(logging.Filter):
+    """Says in one line that something was no HTTP, and nothing of its bytes: a key may be among them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record, which may be changed here, is written."""
+        if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+            record.exc_info, record.exc_text = None, None
+            record.msg = "What came from %s cannot be read as HTTP"
+            record.levelno, record.levelname = logging.INFO, "INFO"
+            return server_logger.isEnabledFor(logging.INFO)
+        return True
+
+
+_UNREADABLE = Unreadable()
+
+
+def hide_unreadable() -> None:
+    """Let aiohttp log nothing of what it could not read; once is enough."""
+    server_logger.addFilter(_UNREADABLE)
 
 
 def shape(settings: Settings) -> None:

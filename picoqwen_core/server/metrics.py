@@ -17,6 +17,8 @@ from picoqwen_core.providers.local import LocalProvider
 from picoqwen_core.server.counters import BUCKETS, Metrics
 from picoqwen_core.server.state import State, state_of
 
+# What is told where there are no other servers, so that a dashboard finds its lines.
+_NO_OTHERS: Mapping[str, Any] = {"failovers": 0, "providers": (), "budget": {"spent_today": 0.0}}
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
@@ -75,11 +77,14 @@ def _lines(state: State) -> Iterator[str]:
     yield from _family("engine_restarts_total", "counter", "Restarts of a model's process.", restarts)
     waiting = ((labels, each.in_flight) for labels, each in labelled)
     yield from _family("requests_in_flight", "gauge", "Requests that a model answers or will.", waiting)
+    seats = state.settings.parallel_requests
+    queued = ((labels, max(0, each.in_flight - seats)) for labels, each in labelled)
+    yield from _family("requests_queued", "gauge", "Requests that wait for their turn.", queued)
     up = ((labels, int(each.is_available())) for labels, each in labelled)
     yield from _family("model_loaded", "gauge", "Whether a model can answer now.", up)
     yield from _family("memory_bytes", "gauge", "Resident memory of a process.", _memory(local))
-    if state.router.hybrid is not None:
-        yield from _others(state.router.hybrid.as_json())
+    hybrid = state.router.hybrid
+    yield from _others(_NO_OTHERS if hybrid is None else hybrid.as_json())
 
 
 def _others(told: Mapping[str, Any]) -> Iterator[str]:

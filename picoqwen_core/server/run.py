@@ -17,7 +17,7 @@ from picoqwen_core.server.announce import announce_server
 from picoqwen_core.server.app import make_server
 from picoqwen_core.server.connections import Connections, Site
 from picoqwen_core.server.log_tail import LogTail
-from picoqwen_core.server.logs import shape
+from picoqwen_core.server.logs import hide_unreadable, shape
 from picoqwen_core.server.notify import notify, reloading, watchdog
 from picoqwen_core.server.reload import REFUSED, read_again, take
 from picoqwen_core.server.state import STATE, State
@@ -78,6 +78,7 @@ async def _reloading(state: State, again: asyncio.Event) -> None:
 @asynccontextmanager
 async def listening(app: web.Application, settings: Settings) -> AsyncIterator[str]:
     """The application on its address; yields the URL. Raises ConfigError when the address cannot be had."""
+    hide_unreadable()
     runner = web.AppRunner(
         app,
         access_log=None,

@@ -162,6 +162,18 @@ async def test_who_sends_headers_slowly_is_cut_off(serve, monkeypatch):
     slow_writer.close()
 
 
+async def test_what_cannot_be_read_leaves_no_key_in_the_log(serve, caplog):
+    caplog.set_level("INFO")
+    url = await serve(FakeProvider(END), api_key="top-secret")
+    head = "GET /api/v1/models HTTP/1.1\r\nHost: x\r\n"
+    answer = await raw(url, f"{head}Authorization: Bearer top-secret\x00\r\n\r\n")
+
+    assert "400" in answer.splitlines()[0]
+    assert "What came from 127.0.0.1 cannot be read as HTTP" in caplog.text
+    assert "top-secret" not in caplog.text
+    assert "Traceback" not in caplog.text
+
+
 async def test_headers_have_a_limit(serve):
     url = await serve(FakeProvider(END))
     answer = await raw(url, f"GET /api/v1/health HTTP/1.1\r\nX-Long: {'x' * 20_000}\r\n\r\n")
@@ -185,6 +197,8 @@ async def test_metrics_count_requests_tokens_and_time(serve, http):
     assert 'picoqwen_tokens_total{kind="cached"} 3' in lines
     assert "picoqwen_cache_hit_ratio 0.4285714286" in lines
     assert "picoqwen_time_to_first_token_seconds_count 1" in lines
+    assert "picoqwen_failovers_total 0" in lines
+    assert 'picoqwen_spent_dollars{period="today"} 0' in lines
     assert 'picoqwen_time_to_first_token_seconds_bucket{le="+Inf"} 1' in lines
     assert "secret" not in text
     for line in lines:

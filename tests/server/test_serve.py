@@ -218,16 +218,18 @@ def test_the_api_process_imports_no_arithmetic():
 
 async def test_where_too_many_wait_the_next_is_told_when_to_come_back(tmp_path: Path, monkeypatch):
     monkeypatch.setenv("PICOQWEN_PARALLEL_REQUESTS", "1")
-    monkeypatch.setenv("PICOQWEN_MAX_CONNECTIONS", "10")
+    monkeypatch.setenv("PICOQWEN_MAX_CONNECTIONS", "12")
     model = str(write_tiny(tmp_path / "tiny.gguf"))
     async with started("--model", model, "--no-built-in") as process:
         url = await url_of(process)
-        # One is answered and eight wait, so that of ten one is refused.
+        # One is answered and nine wait, so that of eleven one is refused; one connection is left to look.
         async with aiohttp.ClientSession(timeout=LIMIT) as session, asyncio.TaskGroup() as group:
             body = asking(stream=True)
-            asked = [group.create_task(_answered(session, f"{url}/api/v1/chat", body)) for _ in range(10)]
+            asked = [group.create_task(_answered(session, f"{url}/api/v1/chat", body)) for _ in range(11)]
             while not (refused := [task.result() for task in asked if task.done()]):
                 await asyncio.sleep(0.02)
+            async with session.get(f"{url}/metrics") as response:
+                counted = await response.text()
             for task in asked:
                 task.cancel()
         async with aiohttp.ClientSession(timeout=LIMIT) as session, asyncio.timeout(30):
@@ -235,6 +237,7 @@ async def test_where_too_many_wait_the_next_is_told_when_to_come_back(tmp_path: 
                 await asyncio.sleep(0.05)
         assert await stop(process) == 0
 
+    assert 'picoqwen_requests_queued{model="tiny"} 9' in counted.splitlines()
     ((status, retry, text),) = refused
     assert (status, json.loads(text)["error"]["code"]) == (429, "busy")
     assert int(retry) >= 1
