@@ -137,6 +137,8 @@ def draw_unknown(home: HomeContext, split: str, rng: random.Random) -> Drawn | N
     else:
         template = draw_pattern(_PHRASES["unknown_room"], split, rng)
         thing = nonsense_word(rng) if rng.random() < 0.5 else rng.choice(UNKNOWN_AREAS[split])
+        if any(thing.casefold() in name.casefold() for a in home.areas for name in (a.name, *a.aliases)):
+            return None
     kind = rng.choice(rng.choice(list(NOUNS.values())))[rng.randrange(2)]
     text = template.replace("{u}", thing).replace("{r}", thing).replace("{k}", kind)
     text = text.replace("{n}", str(rng.randint(5, 100))).replace("{p}", rng.choice(home.areas).name)

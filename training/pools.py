@@ -4,17 +4,32 @@ import random
 from dataclasses import dataclass
 
 from training.phrases import load
+from training.sentences import alternatives
 
 _HOMES = load("homes")
 AREAS, FLOORS, OWNERS = _HOMES["areas"], _HOMES["floors"], _HOMES["owners"]
 # What tells one device from another of its kind.
 MODIFIERS, BRANDS = _HOMES["modifiers"], _HOMES["brands"]
 COLORS: tuple[str, ...] = _HOMES["colors"]
-ITEMS = _HOMES["items"]
+# Words of the world at large: a listener has to take for a thing what nobody told to be one.
+_WORLD: dict[str, str] = load("world")["rules"]
+
+
+def _and_more(pool: dict[str, tuple[str, ...]], *rules: str) -> dict[str, tuple[str, ...]]:
+    """A pool whose training words are more, without any of its validation words."""
+    kept_back = {word for text in pool["validation"] for word in text.casefold().split()}
+    words = (word for rule in rules for word in alternatives(_WORLD[rule]))
+    more = [w for w in words if not set("{(").intersection(w) and not kept_back & set(w.casefold().split())]
+    return {"train": (*pool["train"], *more), "validation": pool["validation"]}
+
+
+ITEMS = _and_more(_HOMES["items"], "food")
+MEDIA = _and_more(load("requests")["media"], "p", "x")
 # What a humidifier can be set to.
 MODES: dict[str, tuple[str, ...]] = _HOMES["modes"]
 # Things that no generated home has.
-UNKNOWN_DEVICES, UNKNOWN_AREAS = _HOMES["unknown_devices"], _HOMES["unknown_areas"]
+UNKNOWN_DEVICES = _and_more(_HOMES["unknown_devices"], "thing", "animal")
+UNKNOWN_AREAS = _and_more(_HOMES["unknown_areas"], "spot")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,7 @@
 
 import random
 
-from training.phrases import load
-from training.pools import COLORS, ITEMS, MODES, nonsense_word
+from training.pools import COLORS, ITEMS, MEDIA, MODES, nonsense_word
 
 _WHITES = (
     ("warm white", "warm"),
@@ -32,7 +31,6 @@ _FRACTIONS = (
     ("one quarter", 25.0),
 )
 _WHITE_WORDS = (("warmer", "warm"), ("warm", "warm"), ("cooler", "cool"), ("cold", "cool"))
-_MEDIA = load("requests")["media"]
 _SMALL = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen"
@@ -72,7 +70,7 @@ def draw_value(kind: str | None, split: str, rng: random.Random) -> tuple[str, f
         case "percent_step" | "degrees_step":
             return _draw_step(kind, rng)
         case "media":
-            title = rng.choice(_MEDIA[split])
+            title = rng.choice(MEDIA[split])
             if rng.random() < 0.4:
                 title = " ".join(nonsense_word(rng) for _ in range(rng.randint(1, 3)))
             return title, title
