@@ -5,14 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from picoqwen_core.health import Vitals
-from picoqwen_core.messages import ChatDelta, ChatRequest, Usage
-from picoqwen_core.prices import FREE
+from picoqwen_core.messages import ChatDelta, ChatRequest
 from picoqwen_core.providers.provider import Provider
 from picoqwen_core.raw_text import as_text
 from picoqwen_core.upstreams import Upstream
 
-# What an upstream that has not answered yet is taken for.
-_UNKNOWN_SECONDS = 1.0
 # Home Assistant's overviews of a home, which integrations write into the prompt.
 _HOME_MARKS = ("Static Context", "Live Context", "You are in area ")
 
@@ -23,13 +20,17 @@ class Candidate:
 
     provider: Provider
     model: str
-    vitals: Vitals
     upstream: Upstream | None = None
 
     @property
     def name(self) -> str:
         """What it is called in notes and messages."""
         return self.upstream.name if self.upstream is not None else "local"
+
+    @property
+    def vitals(self) -> Vitals:
+        """How its answers went."""
+        return self.provider.vitals
 
     def is_available(self) -> bool:
         """Whether it may be asked now; a model of this machine that is not loaded begins to be."""
@@ -38,17 +39,6 @@ class Candidate:
         if not self.provider.is_available():
             self.provider.start()
         return self.provider.is_available()
-
-    def get_cost_estimate(self, tokens: Usage) -> float:
-        """Dollars that so many tokens cost; 0 where nobody knows."""
-        price = (self.upstream.price if self.upstream is not None else None) or FREE
-        return price.nanos(tokens.prompt_tokens, tokens.completion_tokens) / 1e9
-
-    def get_latency_estimate(self) -> float:
-        """Seconds to the first piece of an answer: the average, or a guess that favours this machine."""
-        if self.vitals.latency is not None:
-            return self.vitals.latency
-        return _UNKNOWN_SECONDS if self.upstream is not None else 0.0
 
 
 def may_ask(candidate: Candidate, request: ChatRequest, privacy: str) -> bool:

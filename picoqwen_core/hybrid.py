@@ -25,7 +25,6 @@ from picoqwen_core.errors import (
     ProviderRefused,
     RequestError,
 )
-from picoqwen_core.health import Vitals
 from picoqwen_core.hedge import Runner, Sleep, is_late, patience, race, stop_all
 from picoqwen_core.ladder import is_built_in, without_home
 from picoqwen_core.messages import ChatDelta, ChatRequest, Usage
@@ -71,11 +70,9 @@ class Hybrid:
         self._failover_seconds = failover_seconds
         self._attempts = Attempts(self._purse, privacy, clock)
         self._clock, self._rng = clock, rng or random.Random()  # noqa: S311 - jitter
-        self._remote = [
-            Candidate(each, each.upstream.model_id, Vitals(clock, self._rng), each.upstream)
-            for each in self.upstreams
-        ]
-        self._local: dict[str, Vitals] = {}
+        self._remote = [Candidate(each, each.upstream.model_id, each.upstream) for each in self.upstreams]
+        # Models of this machine that might have been asked.
+        self._local: dict[str, Provider] = {}
         self._probes: list[asyncio.Task[None]] = []
         self.failovers = self.hedged = 0
 
@@ -100,7 +97,9 @@ class Hybrid:
 
     def as_json(self) -> dict[str, Any]:
         """Everybody's health and the money, for the health endpoint."""
-        local = [{"name": "local", "model": name, **v.as_json()} for name, v in self._local.items()]
+        local = [
+            {"name": "local", "model": name, **each.vitals.as_json()} for name, each in self._local.items()
+        ]
         remote = [
             {
                 "name": each.name,
@@ -125,8 +124,8 @@ class Hybrid:
         This machine is always among them, but for raw text that others may go on with where it has no more
         than the built-in model, which writes none.
         """
-        vitals = self._local.setdefault(local_model, Vitals(self._clock, self._rng))
-        here = Candidate(local, local_model, vitals)
+        self._local[local_model] = local
+        here = Candidate(local, local_model)
         named = [each for each in self._remote if each.model == request.model]
         there = [each for each in self._remote if may_ask(each, request, self.privacy)]
         lastly = [] if request.raw and there and is_built_in(local.models) else [here]
@@ -303,9 +302,12 @@ class Hybrid:
             case "cloud_first":
                 return [*there, *here]
             case "cheapest":
-                return sorted(everyone, key=lambda each: each.get_cost_estimate(_most(each, request)))
+                most = {
+                    each.model: each.provider.get_cost_estimate(_most(each, request)) for each in everyone
+                }
+                return sorted(everyone, key=lambda each: most[each.model])
             case "fastest":
-                return sorted(everyone, key=Candidate.get_latency_estimate)
+                return sorted(everyone, key=lambda each: each.provider.get_latency_estimate())
         return everyone
 
     def _reservations(self, request: ChatRequest, plan: Sequence[Candidate]) -> list[str]:

@@ -77,12 +77,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "router": {"providers", "candidate", "hybrid", "ladder", *VOCABULARY},
     "hedge": {"health", *VOCABULARY},
     "hybrid": {
-        *("providers", "candidate", "attempt", "continuation", "health", "hedge", "ladder", "spending"),
+        *("providers", "candidate", "attempt", "continuation", "hedge", "ladder", "spending"),
         *("restart", *VOCABULARY),
     },
     "attempt": {"candidate", "spending", *VOCABULARY},
     "continuation": {"candidate", "ladder", "pseudonyms", *VOCABULARY},
-    "candidate": {"providers", "raw_text", "health", "upstreams", "prices", "pseudonyms", *VOCABULARY},
+    "candidate": {"providers", "raw_text", "health", "upstreams", "pseudonyms", *VOCABULARY},
     "raw_text": VOCABULARY,
     "ladder": VOCABULARY,
     "pseudonyms": {"home", *VOCABULARY},
@@ -93,7 +93,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "upstreams": {"prices", "named_list"},
     "prices": set(),
     "providers": {
-        *("engine.client", "installed", "machine", "memory", "raw_text", "upstreams"),
+        *("engine.client", "installed", "machine", "memory", "raw_text", "upstreams", "health", "prices"),
         *VOCABULARY,
     },
     "engine.client": {"engine.connection", *WIRE, *VOCABULARY},

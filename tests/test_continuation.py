@@ -6,7 +6,6 @@ import pytest
 
 from picoqwen_core.candidate import Candidate
 from picoqwen_core.continuation import ANEW, Continuation, can_go_on, continuation
-from picoqwen_core.health import Vitals
 from picoqwen_core.messages import (
     ChatDelta,
     ChatRequest,
@@ -31,7 +30,7 @@ class Local:
 
 
 def remote(upstream: Upstream = SHED) -> Candidate:
-    return Candidate(Local("m"), "m", Vitals(), upstream)
+    return Candidate(Local("m"), "m", upstream)
 
 
 async def joined(said: str, *answer: ChatDelta | str, tail: str | None = None) -> list[ChatDelta]:
@@ -104,7 +103,7 @@ async def test_who_cannot_go_on_is_not_asked_to():
     services = [replace(SHED, trusted=False), replace(SHED, kind="anthropic"), replace(SHED, continues=False)]
     assert [can_go_on(remote(each)) for each in services] == [False, False, False]
     assert can_go_on(remote(replace(SHED, trusted=False, continues=True)))
-    here = [Candidate(Local(model), model, Vitals()) for model in ("qwen3", "pico-home")]
+    here = [Candidate(Local(model), model) for model in ("qwen3", "pico-home")]
     assert [can_go_on(each) for each in here] == [True, False]
 
 

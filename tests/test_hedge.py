@@ -35,6 +35,7 @@ class Server:
         self.upstream = Upstream(name, "http://x/v1", "m", input_price=10, output_price=100)
         self.name, self.script = name, script
         self.asked = self.left = 0
+        self.vitals = Vitals()
         self.models = (InstalledModel(self.upstream.model_id, 0, True),)
 
     def accepts(self, _request: ChatRequest) -> bool:

@@ -16,6 +16,7 @@ from picoqwen_core.errors import (
     InsufficientMemory,
     PicoQwenError,
 )
+from picoqwen_core.health import Vitals
 from picoqwen_core.installed import model_file
 from picoqwen_core.messages import (
     ChatDelta,
@@ -28,6 +29,7 @@ from picoqwen_core.messages import (
     ScoreRequest,
     TokenizeRequest,
     Tokens,
+    Usage,
 )
 from picoqwen_core.providers.provider import ProviderHealth
 
@@ -68,6 +70,7 @@ class LocalProvider:
         self.path = path
         self.pinned = False
         self.in_flight = 0
+        self.vitals = Vitals()
         self.last_used = time.monotonic()
         self.keep_alive: float | None = None
         self._file = model_file(path)
@@ -123,6 +126,15 @@ class LocalProvider:
     def is_available(self) -> bool:
         """Whether the worker is up."""
         return self._client.state == "ready"
+
+    def get_cost_estimate(self, tokens: Usage) -> float:
+        """This machine asks for no money."""
+        del tokens
+        return 0.0
+
+    def get_latency_estimate(self) -> float:
+        """Seconds to the first piece of an answer: the average, or none, which favours this machine."""
+        return self.vitals.latency or 0.0
 
     def start(self) -> None:
         """Load the model in the background; a file that could not be used is tried again once it changed."""

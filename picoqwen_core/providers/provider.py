@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from picoqwen_core.health import Vitals
 from picoqwen_core.messages import (
     ChatDelta,
     ChatRequest,
@@ -14,6 +15,7 @@ from picoqwen_core.messages import (
     ScoreRequest,
     TokenizeRequest,
     Tokens,
+    Usage,
 )
 
 
@@ -35,6 +37,8 @@ class Provider(Protocol):
     """Something that answers. Closing a stream stops the work behind it."""
 
     name: str
+    # How its answers went, as whoever routes has told it.
+    vitals: Vitals
 
     @property
     def models(self) -> tuple[InstalledModel, ...]:
@@ -46,6 +50,12 @@ class Provider(Protocol):
 
     def is_available(self) -> bool:
         """Whether a request would be answered without waiting for a start."""
+
+    def get_cost_estimate(self, tokens: Usage) -> float:
+        """Dollars that so many tokens cost; 0 where it is free, or nobody knows."""
+
+    def get_latency_estimate(self) -> float:
+        """Seconds to the first piece of an answer: the average, or a guess where there was none yet."""
 
     def start(self) -> None:
         """Get ready in the background; returns at once, and does nothing the second time."""

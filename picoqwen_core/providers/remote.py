@@ -22,6 +22,7 @@ from picoqwen_core.errors import (
     RequestError,
     shown,
 )
+from picoqwen_core.health import Vitals
 from picoqwen_core.messages import (
     ChatDelta,
     ChatRequest,
@@ -35,6 +36,7 @@ from picoqwen_core.messages import (
     Tokens,
     Usage,
 )
+from picoqwen_core.prices import FREE
 from picoqwen_core.providers.endless import Bounds
 from picoqwen_core.providers.provider import ProviderHealth
 from picoqwen_core.providers.rate_limits import refused_for, used_up_for
@@ -49,6 +51,8 @@ _CLOSE_SECONDS = 1.0
 DEFAULT_MAX_TOKENS = 2048
 # Rather too many tokens than too few, for servers that do not count.
 _CHARACTERS_A_TOKEN = 3
+# What a server that has not answered yet is taken for.
+_UNKNOWN_SECONDS = 1.0
 
 
 class Reader(Protocol):
@@ -81,6 +85,7 @@ class Remote(ABC):
         self.upstream = upstream
         self._package, self._client = package, client
         self._stopped = False
+        self.vitals = Vitals()
         # Seconds after its last answer's beginning for which it has nothing left to give.
         self.used_up_for: float | None = None
 
@@ -105,6 +110,15 @@ class Remote(ABC):
     def is_available(self) -> bool:
         """Whether it may be asked."""
         return not self._stopped
+
+    def get_cost_estimate(self, tokens: Usage) -> float:
+        """Dollars that so many tokens cost; 0 where nobody knows."""
+        price = self.upstream.price or FREE
+        return price.nanos(tokens.prompt_tokens, tokens.completion_tokens) / 1e9
+
+    def get_latency_estimate(self) -> float:
+        """Seconds to the first piece of an answer: the average, or a guess."""
+        return _UNKNOWN_SECONDS if self.vitals.latency is None else self.vitals.latency
 
     def start(self) -> None:  # noqa: B027 - nothing to override
         """Nothing to do: it connects when it is asked."""

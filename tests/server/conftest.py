@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 
 from picoqwen_core.config import Settings
+from picoqwen_core.health import Vitals
 from picoqwen_core.messages import (
     ChatDelta,
     ChatRequest,
@@ -44,12 +45,19 @@ class FakeProvider:
         self.health = ProviderHealth("ready")
         self.requests: list[ChatRequest | GenerateRequest | ScoreRequest] = []
         self.closed = asyncio.Event()
+        self.vitals = Vitals()
         self.sent = 0
         self._model = model
 
     @property
     def models(self) -> tuple[InstalledModel, ...]:
         return (InstalledModel(self._model, 1_000, self.is_available()),)
+
+    def get_cost_estimate(self, tokens: Usage) -> float:
+        return 0.0
+
+    def get_latency_estimate(self) -> float:
+        return self.vitals.latency or 0.0
 
     def is_available(self) -> bool:
         return self.health.state == "ready"
