@@ -16,7 +16,7 @@ from training.actions import Drawn, draw_action, draw_bare
 from training.corrections import draw_corrected
 from training.dialogs import draw_follow_up, unrelated_history
 from training.elsewhere import draw_aside, draw_elsewhere
-from training.foreign import draw_foreign, foreign_home
+from training.foreign import draw_foreign
 from training.grammar import NoWordingError
 from training.homes import random_home
 from training.near import draw_near
@@ -34,6 +34,7 @@ from training.rooms import draw_roomed
 from training.several import draw_several
 from training.speech import spoken
 from training.timers import draw_broadcast, draw_clean_room, draw_timer
+from training.tongues.household import household
 from training.turns import Turn, resolve
 
 # Category -> how often.
@@ -68,7 +69,7 @@ HOME_REUSE = 24
 
 
 # Of the training requests, how many are in other languages than English.
-FOREIGN_SHARE = 0.1
+FOREIGN_SHARE = 0.4
 
 
 def mixed_draws(seed: int, split: str) -> Iterator[tuple[str, HomeContext, Turn]]:
@@ -84,14 +85,14 @@ def foreign_draws(seed: int, split: str, language: str) -> Iterator[tuple[str, H
     """An endless, reproducible stream of (category, home, turn) in a language other than English."""
     rng = random.Random(f"{split}-{seed}-{language}")
     while True:
-        home = foreign_home(language, split, rng)
-        if len(home.entities) < 4:
+        of = household(language, split, rng)
+        if len(of.home.entities) < 4:
             continue
         for _ in range(HOME_REUSE):
-            drawn = draw_foreign(home, split, rng)
+            drawn = draw_foreign(of, split, rng)
             if drawn is not None:
                 category, turn = drawn
-                yield category, home, turn
+                yield category, of.home, turn
 
 
 def draws(seed: int, split: str, size: int | None = None) -> Iterator[tuple[str, HomeContext, Turn]]:

@@ -1,349 +1,144 @@
-"""Requests in other languages: homes with names of the language, and what Home Assistant's templates mean."""
+"""Requests in the five languages beside English, in the mix that a household makes, with the noise of speech.
+
+Most are of our own phrases (tongues/), the rest of Home Assistant's intent templates.
+"""
 
 import random
-from dataclasses import replace
-from typing import Any
+import unicodedata
+from collections.abc import Callable
+from contextlib import suppress
 
-from picoqwen_core.home.decision import Act, Action, Cannot, Decision, Escalate, Query, Target, Verb
-from picoqwen_core.home.placeless import TIMERS
-from picoqwen_core.home.targets import resolve
-from picoqwen_core.messages import HomeContext, HomeEntity
-from training.dialogs import Turn
-from training.homes import random_home
+from picoqwen_core.home.decision import Act, Decision, Escalate
+from training.actions import Drawn
+from training.grammar import NoWordingError
 from training.phrases import load
-from training.pools import nonsense_word
-from training.walk import Block, Walk, blocks, draw_template
-
-_PACKS = load("foreign")
-_NAMED: tuple[str, ...] = (
-    "light",
-    "switch",
-    "fan",
-    "cover",
-    "lock",
-    "climate",
-    "media_player",
-    "vacuum",
-    "lawn_mower",
-    "scene",
-    "script",
-    "todo",
-    "valve",
-    "sensor",
+from training.tongues.dialogs import draw_follow_up, draw_several, unrelated_history
+from training.tongues.grammar import pack
+from training.tongues.household import Household, half
+from training.tongues.others import (
+    draw_broadcast,
+    draw_clean_room,
+    draw_except,
+    draw_impossible,
+    draw_list_default,
+    draw_timer,
+    draw_unknown,
+    draw_whole_place,
 )
-# Intents by how often they are drawn; on and off carry most domains.
-_INTENTS = {
-    "HassTurnOn": 18,
-    "HassTurnOff": 18,
-    "HassLightSet": 10,
-    "HassGetState": 8,
-    "HassClimateSetTemperature": 5,
-    "HassClimateGetTemperature": 4,
-    "HassSetPosition": 3,
-    "HassFanSetSpeed": 2,
-    "HassSetVolume": 3,
-    "HassSetVolumeRelative": 4,
-    "HassMediaPause": 2,
-    "HassMediaUnpause": 2,
-    "HassMediaNext": 2,
-    "HassMediaPrevious": 2,
-    "HassMediaPlayerMute": 1,
-    "HassMediaPlayerUnmute": 1,
-    "HassVacuumStart": 2,
-    "HassVacuumReturnToBase": 2,
-    "HassVacuumCleanArea": 2,
-    "HassLawnMowerStartMowing": 1,
-    "HassLawnMowerDock": 1,
-    "HassListAddItem": 4,
-    "HassListCompleteItem": 2,
-    "HassListRemoveItem": 2,
-    "HassStartTimer": 4,
-    "HassCancelTimer": 1,
-    "HassCancelAllTimers": 1,
-    "HassPauseTimer": 1,
-    "HassUnpauseTimer": 1,
-    "HassTimerStatus": 2,
-    "HassIncreaseTimer": 1,
-    "HassDecreaseTimer": 1,
-    "HassGetCurrentTime": 1,
-    "HassGetCurrentDate": 1,
-    "HassGetWeather": 2,
-    "HassBroadcast": 1,
-    "HassMediaSearchAndPlay": 2,
+from training.tongues.questions import draw_asked
+from training.tongues.requests import draw_bare, draw_request, draw_roomed
+from training.tongues.templates import draw_template_request
+from training.turns import Turn
+
+# Category -> how often; "template" draws a category of its own.
+MIX = {
+    "template": 0.3,
+    "action": 0.28,
+    "bare": 0.09,
+    "roomed": 0.1,
+    "place": 0.02,
+    "several": 0.12,
+    "question": 0.13,
+    "follow_up": 0.09,
+    "unknown": 0.05,
+    "impossible": 0.02,
+    "list": 0.015,
+    "timer": 0.05,
+    "elsewhere": 0.09,
+    "except": 0.03,
+    "broadcast": 0.012,
+    "clean_room": 0.025,
 }
-_DOMAINS = {"HassLightSet": "light", "HassClimate": "climate", "HassFan": "fan", "HassMedia": "media_player"}
-_DOMAINS |= {
-    "HassSetVolume": "media_player",
-    "HassVacuum": "vacuum",
-    "HassLawn": "lawn_mower",
-    "HassList": "todo",
+_DRAWERS: dict[str, Callable[[Household, str, random.Random], Drawn | None]] = {
+    "action": draw_request,
+    "bare": draw_bare,
+    "roomed": draw_roomed,
+    "place": draw_whole_place,
+    "several": draw_several,
+    "question": draw_asked,
+    "unknown": draw_unknown,
+    "impossible": draw_impossible,
+    "list": draw_list_default,
+    "timer": draw_timer,
+    "except": draw_except,
+    "broadcast": draw_broadcast,
+    "clean_room": draw_clean_room,
 }
-_PLAIN_VERBS: dict[str, Verb] = {
-    "HassMediaPause": "pause",
-    "HassMediaUnpause": "play",
-    "HassMediaNext": "next",
-    "HassMediaPrevious": "previous",
-    "HassMediaPlayerMute": "mute",
-    "HassMediaPlayerUnmute": "unmute",
-    "HassVacuumStart": "vacuum_start",
-    "HassVacuumReturnToBase": "vacuum_return",
-    "HassLawnMowerStartMowing": "mower_start",
-    "HassLawnMowerDock": "mower_dock",
-}
-_VALUED: dict[str, tuple[Verb, str]] = {
-    "HassClimateSetTemperature": ("temperature", "temperature"),
-    "HassFanSetSpeed": ("fan_speed", "percentage"),
-    "HassSetPosition": ("position", "position"),
-    "HassSetVolume": ("volume", "volume_level"),
-    "HassListAddItem": ("list_add", "item"),
-    "HassListCompleteItem": ("list_complete", "item"),
-    "HassListRemoveItem": ("list_remove", "item"),
-    "HassMediaSearchAndPlay": ("play_media", "search_query"),
-    "HassBroadcast": ("broadcast", "message"),
-}
-_EVERYWHERE = ("lawn_mower", "vacuum", "todo", "lock")
+_ELSEWHERE = load("foreign")
+# Questions and second turns are said plainly.
+_PLAIN = frozenset(("question", "follow_up", "elsewhere"))
+_HISTORY_SHARE = 0.2
 
 
-def foreign_home(language: str, split: str, rng: random.Random) -> HomeContext:
-    """A random home whose rooms and devices have names of a language."""
-    home = random_home(rng, split)
-    pack = {key: pool(values, split) for key, values in _PACKS[language].items()}
-    areas = rng.sample(home.areas, min(len(home.areas), len(pack["areas"])))
-    names = dict(zip((a.id for a in areas), rng.sample(pack["areas"], len(areas)), strict=True))
-    floors = rng.sample(pack["floors"], min(len(home.floors), len(pack["floors"])))
-    kept = tuple(replace(f, name=n) for f, n in zip(home.floors, floors, strict=False))
-    known = {f.id for f in kept}
-    rooms = tuple(replace(a, name=names[a.id], floor=a.floor if a.floor in known else None) for a in areas)
-    entities = tuple(
-        replace(e, name=_name(pack, e, names, rng), aliases=())
-        for e in home.entities
-        if e.domain in _NAMED and e.domain in pack and (e.area is None or e.area in names)
-    )
-    here = home.area if home.area in names else None
-    return HomeContext(entities, rooms, kept, here, language)
+def draw_foreign(of: Household, split: str, rng: random.Random) -> tuple[str, Turn] | None:
+    """A category and a request in the home's language; None when the home has nothing for it."""
+    category = rng.choices(list(MIX), list(MIX.values()))[0]
+    for _ in range(1 if split == "train" else 10):
+        with suppress(NoWordingError):
+            if (drawn := _drawn(category, of, split, rng)) is not None:
+                return drawn
+    return None
 
 
-def pool(values: tuple[str, ...], split: str) -> tuple[str, ...]:
-    """The half of a list that belongs to a split."""
-    half = (len(values) + 1) // 2
-    return values[:half] if split == "train" else values[half:]
-
-
-def _name(pack: dict[str, tuple[str, ...]], e: HomeEntity, areas: dict[str, str], rng: random.Random) -> str:
-    noun = rng.choice(pack[e.domain])
-    if e.area is None or rng.random() < 0.5:
-        return noun
-    return rng.choice((f"{noun} {areas[e.area]}", f"{areas[e.area]} {noun}"))
-
-
-def draw_foreign(home: HomeContext, split: str, rng: random.Random) -> tuple[str, Turn] | None:
-    """A category and a request in the home's language."""
-    pack = _PACKS[home.language]
-    if rng.random() < 0.08:
-        text = rng.choice(pool(pack["elsewhere"], split))
-        return "elsewhere", Turn(text, Escalate(), text)
-    intent = rng.choices(list(_INTENTS), list(_INTENTS.values()))[0]
-    choices = blocks(home.language).get(intent)
-    if not choices:
-        return None
-    block = rng.choice(choices)
-    template = draw_template(block, split, rng)
-    return _Request(home, block, split, rng).turn(template) if template is not None else None
-
-
-class _Request:
-    """One walk and its meaning."""
-
-    def __init__(self, home: HomeContext, block: Block, split: str, rng: random.Random) -> None:
-        self.home, self.block, self.split, self.rng = home, block, split, rng
-        self.pack = _PACKS[home.language]
-        self.entity = self._pick()
-        areas = [a for a in home.areas if self.entity is None or a.id == self.entity.area]
-        self.area = rng.choice(areas) if areas else None
-        self.unknown = rng.random() < 0.05
-
-    def _pick(self) -> HomeEntity | None:
-        """An entity that the block's conditions allow."""
-        data, intent = self.block.data, self.block.intent
-        wanted = data.requires_context.get("domain") if data.requires_context else None
-        wanted = wanted or (data.slots or {}).get("domain")
-        if isinstance(wanted, dict):
-            wanted = wanted.get("value")
-        default = next((d for prefix, d in _DOMAINS.items() if intent.startswith(prefix)), None)
-        domains = (
-            [wanted] if isinstance(wanted, str) else wanted or ([default] if default else list(_NAMED[:8]))
-        )
-        if intent == "HassSetPosition" and not wanted:
-            domains = ["cover"]
-        fitting = [
-            e for e in self.home.entities if e.domain in domains and (e.area or e.domain in _EVERYWHERE)
-        ]
-        fitting = fitting or [e for e in self.home.entities if e.domain in domains]
-        return self.rng.choice(fitting) if fitting else None
-
-    def fill(self, slot: str, name: str) -> str | None:
-        """Words for a slot that stands for something of this home or for free text."""
-        match slot:
-            case "name" if name == "name" or name.startswith("todo"):
-                if self.entity is None:
-                    return None
-                return nonsense_word(self.rng) if self.unknown else self.entity.name
-            case "area":
-                return self.area.name if self.area else None
-            case "floor":
-                floor = next((f for f in self.home.floors if self.area and f.id == self.area.floor), None)
-                return floor.name if floor else None
-            case "item":
-                return self.rng.choice(pool(self.pack["items"], self.split))
-            case "search_query":
-                return self.rng.choice(pool(self.pack["media"], self.split))
-            case "message":
-                return self.rng.choice(pool(self.pack["messages"], self.split))
-        return None
-
-    def turn(self, template: Any) -> tuple[str, Turn] | None:
-        """The request, or None when it cannot be filled or its meaning has no words here."""
-        walk = Walk(self.home.language, self.block, self.fill, self.rng)
-        text = " ".join(walk.text(template.expression).split())
-        if walk.failed or not text:
+def _drawn(category: str, of: Household, split: str, rng: random.Random) -> tuple[str, Turn] | None:
+    if category == "follow_up":
+        turn = draw_follow_up(of, split, rng)
+        return (category, turn) if turn is not None else None
+    if category == "template":
+        walked = draw_template_request(of, split, rng)
+        if walked is None:
             return None
-        slots = {**{k: _plain(v) for k, v in (self.block.data.slots or {}).items()}, **walk.slots}
-        if self.unknown and "name" in walk.slots and self.entity is not None:
-            asks = self.block.intent.startswith("HassGet") or self.entity.domain == "todo"
-            return None if asks else ("unknown", Turn(text, Cannot("unknown_device"), str(template.text)))
-        decision = self._decision(slots)
-        if decision is None:
+        category, drawn = walked
+    else:
+        made = _elsewhere(of, split, rng) if category == "elsewhere" else _DRAWERS[category](of, split, rng)
+        if made is None:
             return None
-        category = "question" if isinstance(decision, Query) else "action"
-        if self.block.intent in TIMERS:
-            category = "timer"
-        return category, Turn(_spoken(text, self.rng), decision, str(template.text))
-
-    def _decision(self, slots: dict[str, Any]) -> Decision | None:
-        intent = self.block.intent
-        if intent in ("HassGetCurrentTime", "HassGetCurrentDate"):
-            return Query("time" if intent.endswith("Time") else "date")
-        if intent == "HassGetWeather":
-            return Query("weather") if "name" not in slots else None
-        if intent in TIMERS:
-            return _timer(TIMERS[intent], slots)
-        if intent == "HassVacuumCleanArea":
-            return self._clean(slots)
-        if intent == "HassBroadcast":
-            return Act((Action("broadcast", Target(everywhere=True), slots.get("message")),))
-        target = self._target(slots)
-        if target is None:
-            return None
-        if intent == "HassGetState":
-            return _state(self.block, target, slots)
-        if intent == "HassClimateGetTemperature":
-            return Query("value", target if target.entities else replace(target, domain=None), "temperature")
-        action = self._action(intent, target, slots)
-        return Act((action,)) if action else None
-
-    def _clean(self, slots: dict[str, Any]) -> Decision | None:
-        area = self.area.id if "area" in slots and self.area else self.home.area
-        if area is None or "name" in slots:
-            return None
-        return Act((Action("vacuum_clean", Target(area=area)),))
-
-    def _target(self, slots: dict[str, Any]) -> Target | None:
-        if self.entity is None:
-            return None
-        domain, device_class = self.entity.domain, slots.get("device_class")
-        if isinstance(device_class, list | tuple):
-            return None
-        if "name" in slots:
-            return self._named(slots)
-        if device_class not in (None, "blind", "curtain", "shutter", "shade", "awning", "garage", "gate"):
-            return None
-        if "area" in slots and self.area:
-            target = Target(area=self.area.id, domain=domain, device_class=device_class)
-        elif "floor" in slots and self.area and self.area.floor:
-            target = Target(floor=self.area.floor, domain=domain, device_class=device_class)
-        elif (self.block.data.requires_context or {}).get("area") or domain not in _EVERYWHERE:
-            context = (self.block.data.requires_context or {}).get("area")
-            place: dict[str, Any] = {"here": True} if context or domain != "light" else {"everywhere": True}
-            target = Target(domain=domain, device_class=device_class, **place)
-        else:
-            target = Target(everywhere=True, domain=domain)
-        return target if resolve(self.home, target) or (target.here and self.home.area is None) else None
-
-    def _named(self, slots: dict[str, Any]) -> Target | None:
-        """The entity that a name means; none when several bear it."""
-        assert self.entity is not None
-        twins = [e for e in self.home.entities if e.name == self.entity.name]
-        if "area" in slots:
-            twins = [e for e in twins if e.area == self.entity.area]
-        return Target((self.entity.id,)) if len(twins) == 1 else None
-
-    def _action(self, intent: str, target: Target, slots: dict[str, Any]) -> Action | None:
-        domain = self.entity.domain if self.entity else ""
-        if intent in ("HassTurnOn", "HassTurnOff"):
-            on: dict[str, tuple[Verb, Verb]] = {"cover": ("open", "close"), "valve": ("open", "close")}
-            on |= {"lock": ("lock", "unlock"), "vacuum": ("vacuum_start", "vacuum_return")}
-            return Action(on.get(domain, ("on", "off"))[intent == "HassTurnOff"], target)
-        if intent in _PLAIN_VERBS:
-            return Action(_PLAIN_VERBS[intent], target)
-        if intent == "HassSetVolumeRelative":
-            step = slots.get("volume_step")
-            by = abs(float(step)) if isinstance(step, int | float) else None
-            down = (
-                step == "down" or (isinstance(step, int | float) and step < 0) or "volume_step_down" in slots
-            )
-            return Action("quieter" if down else "louder", target, by)
-        if intent in _VALUED:
-            verb, slot = _VALUED[intent]
-            value = _value(slots.get(slot))
-            return Action(verb, target, value) if value is not None else None
-        if "color" in slots:
-            return Action("color", target, str(slots["color"]))
-        if "brightness" in slots and (value := _value(slots["brightness"])) is not None:
-            return Action("brightness", target, value)
-        if isinstance(slots.get("temperature"), float):
-            return Action("color_temperature", target, slots["temperature"])
-        return None
+        drawn = made
+    history = unrelated_history(of, split, rng) if rng.random() < _HISTORY_SHARE else None
+    text = _spoken(drawn, category, of.language, rng)
+    return category, Turn(text, drawn.decision, drawn.template, history)
 
 
-def _plain(value: Any) -> Any:
-    return value["value"] if isinstance(value, dict) and "value" in value else value
+def _elsewhere(of: Household, split: str, rng: random.Random) -> Drawn:
+    text = rng.choice(half(_ELSEWHERE[of.language]["elsewhere"], split))
+    return Drawn(text, Escalate(), text)
 
 
-def _value(value: Any) -> float | str | None:
-    """A number that was said, a text, or the word that a fixed value stands for."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return {100: "max", 1: "min", 50: "half"}.get(value)
-    return value if isinstance(value, float | str) else None
+def _spoken(drawn: Drawn, category: str, language: str, rng: random.Random) -> str:
+    """Politeness and fillers, lost articles and accents, no capitals: what speech recognition hands over."""
+    noise, text = pack(language)["noise"], drawn.text
+    if category not in _PLAIN:
+        if rng.random() < 0.18:
+            text = f"{rng.choice(noise['before'])} {text}"
+        if rng.random() < 0.15:
+            text = f"{text} {rng.choice(noise['after'])}"
+    if not _is_copied(drawn.decision, text):
+        if rng.random() < 0.1:
+            text = _without_article(text, noise["articles"], rng)
+        if rng.random() < 0.07:
+            text = plain_letters(text)
+    if rng.random() < 0.1:
+        text += "?" if category == "question" else rng.choice((".", "!", "."))
+    return text.casefold() if rng.random() < 0.5 else text[:1].upper() + text[1:]
 
 
-def _timer(verb: Verb, slots: dict[str, Any]) -> Decision | None:
-    if any(key in slots for key in ("name", "area", "conversation_command")):
-        return None
-    units = {"hours": 3600, "minutes": 60, "seconds": 1}
-    starts = {k: v for k, v in slots.items() if k.startswith("start_")}
-    plain = {k: v for k, v in slots.items() if k in units}
-    if (starts and plain) or not all(isinstance(v, float) for v in (*starts.values(), *plain.values())):
-        return None
-    seconds = sum(units[k.removeprefix("start_")] * v for k, v in (plain or starts).items())
-    needs = verb in ("timer_start", "timer_more", "timer_less")
-    if needs and not plain:
-        return None
-    return Act((Action(verb, Target(everywhere=True), float(seconds) if seconds else None),))
+def _without_article(text: str, articles: tuple[str, ...], rng: random.Random) -> str:
+    words = text.split(" ")
+    found = [index for index, word in enumerate(words) if word in articles]
+    if found:
+        del words[rng.choice(found)]
+    return " ".join(words)
 
 
-def _state(block: Block, target: Target, slots: dict[str, Any]) -> Decision | None:
-    state, response = slots.get("state"), str(block.data.response or "")
-    if response == "one" and target.entities and state is None:
-        return Query("value", target, "state")
-    if state not in ("on", "off", "open", "closed", "locked", "unlocked"):
-        return None
-    kinds = {"one_yesno": "is", "which": "which", "how_many": "count", "any": "which"}
-    kind = kinds.get(response)
-    if target.here:
-        target = replace(target, here=False, everywhere=True)
-    return Query(kind, target, state) if kind else None  # type: ignore[arg-type]
+def plain_letters(text: str) -> str:
+    """Text as it is typed without accents."""
+    decomposed = unicodedata.normalize("NFD", text.replace("ß", "ss"))
+    return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 
-def _spoken(text: str, rng: random.Random) -> str:
-    """As speech recognition writes it, now and then."""
-    return text.casefold() if rng.random() < 0.3 else text
+def _is_copied(decision: Decision, text: str) -> bool:
+    """Whether words of the request are to be kept as they are, as an item of a list is."""
+    if not isinstance(decision, Act):
+        return False
+    said = (word for action in decision.actions for word in (action.value, action.label))
+    return any(isinstance(word, str) and word in text for word in said)

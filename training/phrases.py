@@ -8,7 +8,7 @@ from typing import Any
 _FOLDER = Path(__file__).parent / "phrases"
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def load(name: str) -> dict[str, Any]:
     """phrases/<name>.toml, with tuples for arrays."""
     with (_FOLDER / f"{name}.toml").open("rb") as file:

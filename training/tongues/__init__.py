@@ -1,0 +1,1 @@
+"""Free speech in the five languages beside English: homes, references, requests, second turns."""
