@@ -97,8 +97,10 @@ def _among_twins(
     return Said(f"the {name}", choices=tuple(e.id for e in pool)) if len(pool) <= 6 else None
 
 
-def by_part(home: HomeContext, entity: HomeEntity, rng: random.Random) -> Said | None:
-    """Some telling words of its name; every entity that shares them is meant, those in the room first."""
+def by_part(
+    home: HomeContext, entity: HomeEntity, rng: random.Random, kinds: Iterable[str] = ()
+) -> Said | None:
+    """Some telling words of its name; what shares them and is of these kinds is meant, in the room first."""
     words = [t for t in tokenize(entity.name) if t.text not in IGNORED and t.value is None]
     area_words = {t.stem for t in tokenize(_area_name(home, entity) or "")}
     telling = [t for t in words if t.stem not in area_words]
@@ -112,6 +114,9 @@ def by_part(home: HomeContext, entity: HomeEntity, rng: random.Random) -> Said |
     pool = [e for e in home.entities if {t.stem for t in kept} <= _stems(e)]
     if any(text == n.casefold() for e in pool for n in (e.name, *e.aliases)):
         return None
+    # Nobody is asked whether "lock the back" means a lamp at the back.
+    domains = {entity.domain, *(KINDS[kind].domain for kind in kinds)}
+    pool = [e for e in pool if e.domain in domains]
     place = _area_name(home, entity) if rng.random() < 0.25 else None
     wanted = entity.area if place else home.area
     near = [e for e in pool if wanted is not None and e.area == wanted] or pool
@@ -240,7 +245,7 @@ def refer(home: HomeContext, kinds: Iterable[str], rng: random.Random) -> Said |
     if draw < 0.38 or kind not in NOUNS:
         return by_name(home, rng.choice(kind_entities(home, kind)), rng)
     if draw < 0.56:
-        return by_part(home, rng.choice(kind_entities(home, kind)), rng)
+        return by_part(home, rng.choice(kind_entities(home, kind)), rng, kinds)
     realiser = rng.choices([g[1] for g in GROUPS], [g[0] for g in GROUPS])[0]
     return realiser(home, kind, rng)
 

@@ -27,6 +27,7 @@ _SPOKEN = (
     ("a couple of minutes", 120.0),
     ("ninety seconds", 90.0),
     ("a minute and a half", 90.0),
+    ("one and a half hours", 5400.0),
     ("two and a half hours", 9000.0),
     ("a couple of hours", 7200.0),
 )

@@ -121,7 +121,7 @@ def _spoken_number(words: list[Token], start: int) -> tuple[float, int]:
         value, length = _TENS[first], 1
         if following in _UNITS and 0 < _UNITS[following] < 10:
             value, length = value + _UNITS[following], 2
-    elif first in _UNITS and (first != "one" or stem(following) in _AFTER_ONE):
+    elif first in _UNITS and (first != "one" or stem(following) in _AFTER_ONE or _and_a_half(words, start)):
         value, length = _UNITS[first], 1
     elif words[start].value is not None:
         value, length = words[start].value or 0.0, 1
@@ -132,6 +132,10 @@ def _spoken_number(words: list[Token], start: int) -> tuple[float, int]:
     if not length:
         return 0.0, 0
     return _number_tail(words, start, value, length)
+
+
+def _and_a_half(words: list[Token], start: int) -> bool:
+    return [_text(words, start + k) for k in (1, 2, 3)] == ["and", "a", "half"]
 
 
 def _number_tail(words: list[Token], start: int, value: float, length: int) -> tuple[float, int]:

@@ -35,7 +35,7 @@ def test_spoken_numbers_become_one_number(text: str, value: float) -> None:
         ("an hour", 3600.0),
         ("half an hour", 1800.0),
         ("an hour and a half", 5400.0),
-        ("one and a half hours", None),
+        ("one and a half hours", 5400.0),
         ("2 and a half minutes", 150.0),
         ("1 hour and 20 minutes", 4800.0),
         ("a quarter of an hour", 900.0),
@@ -72,3 +72,10 @@ def test_markup_in_a_request_cannot_become_prompt_tokens() -> None:
 def test_a_quarter_of_an_hour_is_no_quarter_of_the_brightness() -> None:
     assert [t.value for t in tokenize("a quarter of an hour")] == [900.0]
     assert all(t.value is None for t in tokenize("a third floor lamp"))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("up one and a half degrees", 1.5), ("half a degree warmer", 0.5)]
+)
+def test_halves_of_a_degree_are_numbers(text: str, value: float) -> None:
+    assert [token.value for token in tokenize(text) if token.value is not None] == [value]
