@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from typing import Any, override
 
 import probatio as vol
 from homeassistant.const import ATTR_ENTITY_ID
-from homeassistant.core import Context, HomeAssistant, SupportsResponse
+from homeassistant.core import Context, HomeAssistant, SupportsResponse, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import llm
 from homeassistant.helpers.json import json_dumps
@@ -18,7 +19,7 @@ from .confirmation import async_desk, refusal
 from .const import DOMAIN
 from .danger import Rules
 from .questions import async_question
-from .reach import beyond_reach, entity_of
+from .reach import beyond_reach, entities_in, entity_of
 from .service_schema import TARGET, Action
 
 _LOGGER = logging.getLogger(__name__)
@@ -50,12 +51,20 @@ class ServiceTool(llm.Tool):
     def __init__(self, api_id: str, entry_id: str, action: Action, rules: Rules) -> None:
         """The tool of one request; entities and their names are those of now."""
         self._api_id, self._entry_id = api_id, entry_id
-        self._action, self._rules = action, rules
+        self._action, self._own = action, rules
+        self._rules: tuple[Rules, ...] = (rules,)
         self.name = f"{action.domain}__{action.service}"
         self.title = action.title
         self.description = action.description
         self.parameters = action.parameters
         self.annotations = annotations_of(action)
+
+    @callback
+    def heed(self, rules: Iterable[Rules]) -> None:
+        """Ask for what any of these rules asks for too: those of all the sets that an agent has, as they are
+        now. A conversation keeps its tools.
+        """
+        self._rules = (self._own, *rules)
 
     @override
     async def async_call(
@@ -72,8 +81,11 @@ class ServiceTool(llm.Tool):
         outside = beyond_reach(hass, llm_context.assistant, data)
         if outside is not None:
             return await _refused(hass, act, f"{outside} is not exposed, and cannot be used")
-        if not self.annotations.read_only and self._rules.must_ask(hass, self._action.full_name, entities):
-            return await async_wait(hass, act, self._rules.seconds)
+        # Data may name things too, such as the states that a scene is made of.
+        moved = (*act.entities, *entities_in(hass, data))
+        asks = any(each.must_ask(hass, self._action.full_name, moved) for each in self._rules)
+        if asks and not self.annotations.read_only:
+            return await async_wait(hass, act, self._own.seconds)
         result = await act.run(llm_context.context)
         if not self.annotations.read_only:
             outcome = Outcome.FAILED if result.error else Outcome.DONE

@@ -23,6 +23,8 @@ class Turn:
     satellite_id: str | None = None
     # The ids of the APIs that the agent may use; it can be told yes for what they ask.
     apis: frozenset[str] = frozenset()
+    # Whether what is said was said by a tool of another turn (conversation.process) and not by a person.
+    by_model: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ the question was asked in, or from the same person (or, where nobody is known, f
 elsewhere. Whatever else is said in that conversation withdraws the question, and time does.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -40,13 +40,22 @@ class Desk:
     _pending: list[Pending] = field(default_factory=list)
 
     @contextmanager
-    def turn(self, turn: Turn) -> Any:
-        """While a turn is being answered, tools can learn what was said."""
+    def turn(self, turn: Turn) -> Generator[Turn]:
+        """While a turn is being answered, tools can learn what was said; the turn as it has to be heard.
+
+        One that begins while another of its context is being answered was set off by that one's tools.
+        """
+        outer = self._turns.get(turn.context.id)
+        if outer is not None or turn.context.parent_id in self._turns:
+            turn = replace(turn, by_model=True)
         self._turns[turn.context.id] = turn
         try:
             yield turn
         finally:
-            self._turns.pop(turn.context.id, None)
+            if outer is None:
+                del self._turns[turn.context.id]
+            else:
+                self._turns[turn.context.id] = outer
 
     def turn_of(self, context: Context | None) -> Turn | None:
         """The turn that a tool is called in; None for one that is called from elsewhere."""
@@ -122,7 +131,7 @@ class Desk:
         """Whether whoever speaks may answer: by the same API, as the same person, and not the asking model
         itself.
         """
-        if pending.api_id not in turn.apis:
+        if pending.api_id not in turn.apis or (turn.by_model and pending.turn is not turn):
             return False
         asked = pending.turn
         if asked is turn or asked is None:

@@ -99,7 +99,7 @@ class PicoQwenConversation(AgentEntity, conversation.ConversationEntity):
             satellite_id=user_input.satellite_id,
             apis=frozenset(api.id for api in apis),
         )
-        with async_desk(self.hass).turn(turn):
+        with async_desk(self.hass).turn(turn) as turn:
             response = intent.IntentResponse(language=user_input.language)
             said = await async_heard(self.hass, turn, response) if apis else None
             if said is None:

@@ -3,17 +3,19 @@
 Without it an agent that may only ask to unlock a door could unlock it by an intent.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, override
 
 from homeassistant.core import Context, HomeAssistant, callback, split_entity_id
-from homeassistant.helpers import intent, llm
+from homeassistant.helpers import llm
 
 from .action_api import ActionsAPI
 from .action_tool import ServiceTool, async_wait
 from .acts import Act
 from .audit import Outcome, async_record
 from .confirmation import async_desk
+from .meant import Meant, async_meant
 
 # What an intent does to a thing that has to be asked for, as the action that a question names.
 _SAME = {
@@ -27,41 +29,46 @@ _SAME = {
 class GuardedTool(llm.Tool):
     """Another's tool: done at once where it is harmless, else when somebody says yes."""
 
-    def __init__(self, tool: llm.Tool, api: ActionsAPI) -> None:
-        """All that a model sees is the tool's."""
+    def __init__(self, tool: llm.Tool, apis: Sequence[ActionsAPI]) -> None:
+        """All that a model sees is the tool's; apis: the sets of its agent, any of which may ask."""
         self.name, self.title, self.description = tool.name, tool.title, tool.description
         self.parameters, self.annotations, self.integration = (
             tool.parameters,
             tool.annotations,
             tool.integration,
         )
-        self._tool, self._api = tool, api
+        self._tool, self._apis = tool, apis
+
+    @callback
+    def heed(self, apis: Sequence[ActionsAPI]) -> None:
+        """Ask by the sets as they are now; a conversation keeps its tools."""
+        self._apis = apis
 
     @override
     async def async_call(
         self, hass: HomeAssistant, tool_input: llm.ToolInput, llm_context: llm.LLMContext
     ) -> Any:
         """Wait for a yes where the call would move something that needs one."""
-        entities = _meant(hass, tool_input.tool_args, llm_context.assistant)
-        name = innermost(self._tool).name
-        entities += [name.replace("__", ".", 1)] if name.startswith("script__") else []
+        meant = async_meant(hass, innermost(self._tool).name, tool_input.tool_args, llm_context.assistant)
+        asking = next((each for each in self._apis if self._asks(hass, each, meant)), None)
+        api = asking or self._apis[0]
 
         async def run(context: Context | None) -> llm.ToolResult:
             result = await self._tool.async_call(hass, tool_input, replace(llm_context, context=context))
             return result if isinstance(result, llm.ToolResult) else llm.ToolResult(data=result)
 
         act = Act(
-            api_id=self._api.id,
-            entry_id=self._api.entry_id,
+            api_id=api.id,
+            entry_id=api.entry_id,
             tool=self.name,
-            action=self._action(entities),
+            action=meant.action or self._action(meant.entities),
             arguments=dict(tool_input.tool_args),
-            entities=tuple(entities),
+            entities=meant.entities,
             run=run,
             llm_context=llm_context,
         )
-        if self._api.rules.must_ask(hass, None, entities):
-            return await async_wait(hass, act, self._api.rules.seconds)
+        if asking is not None:
+            return await async_wait(hass, act, asking.rules.seconds)
         result = await self._tool.async_call(hass, tool_input, llm_context)
         failed = isinstance(result, llm.ToolResult) and result.error
         told = result if isinstance(result, llm.ToolResult) else llm.ToolResult(data=result)
@@ -69,7 +76,11 @@ class GuardedTool(llm.Tool):
         await async_record(hass, Outcome.FAILED if failed else Outcome.DONE, act, turn, result=told)
         return result
 
-    def _action(self, entities: list[str]) -> str:
+    @staticmethod
+    def _asks(hass: HomeAssistant, api: ActionsAPI, meant: Meant) -> bool:
+        return meant.is_open or api.rules.must_ask(hass, meant.action, meant.entities)
+
+    def _action(self, entities: Sequence[str]) -> str:
         name = self.name.rpartition("__")[2]
         domains = {split_entity_id(each)[0] for each in entities}
         return _SAME.get((name, domains.pop()), self.name) if len(domains) == 1 else self.name
@@ -77,10 +88,10 @@ class GuardedTool(llm.Tool):
 
 @callback
 def async_guard(instance: llm.APIInstance | None, apis: list[ActionsAPI]) -> None:
-    """Put a guard before each tool that is not ours and does more than read."""
+    """Put a guard before each tool that is not ours and does more than read; ours heed all sets."""
     if instance is None or not apis:
         return
-    instance.tools = [_guarded(tool, apis[0]) for tool in instance.tools]
+    instance.tools = [_guarded(tool, apis) for tool in instance.tools]
 
 
 def innermost(tool: llm.Tool) -> llm.Tool:
@@ -90,34 +101,12 @@ def innermost(tool: llm.Tool) -> llm.Tool:
     return tool
 
 
-def _guarded(tool: llm.Tool, api: ActionsAPI) -> llm.Tool:
-    if isinstance(innermost(tool), ServiceTool | GuardedTool) or tool.annotations.read_only:
+def _guarded(tool: llm.Tool, apis: Sequence[ActionsAPI]) -> llm.Tool:
+    inner = innermost(tool)
+    if isinstance(inner, ServiceTool):
+        inner.heed(each.rules for each in apis)
+    elif isinstance(inner, GuardedTool):
+        inner.heed(apis)
+    if isinstance(inner, ServiceTool | GuardedTool) or tool.annotations.read_only:
         return tool
-    return GuardedTool(tool, api)
-
-
-@callback
-def _meant(hass: HomeAssistant, arguments: dict[str, Any], assistant: str | None) -> list[str]:
-    """The entities that an intent with these arguments would find; none where it is about something else."""
-    constraints = intent.MatchTargetsConstraints(
-        name=_text(arguments.get("name")),
-        area_name=_text(arguments.get("area")),
-        floor_name=_text(arguments.get("floor")),
-        domains=_several(arguments.get("domain")),
-        device_classes=_several(arguments.get("device_class")),
-        assistant=assistant,
-        allow_duplicate_names=True,
-    )
-    if not constraints.has_constraints:
-        return []
-    return [state.entity_id for state in intent.async_match_targets(hass, constraints).states]
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _several(value: Any) -> list[str] | None:
-    if isinstance(value, str):
-        return [value] if value else None
-    return [each for each in value if isinstance(each, str)] if isinstance(value, list) and value else None
+    return GuardedTool(tool, apis)

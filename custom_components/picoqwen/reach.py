@@ -56,12 +56,29 @@ def beyond_reach(hass: HomeAssistant, assistant: str | None, data: Any) -> str |
     for key, text in _strings(data):
         if key in _AROUND:
             return key
-        for part in text.split(","):
-            entity_id = part.strip().lower()
-            known = hass.states.get(entity_id) is not None or _registered(hass, entity_id)
-            if known and (assistant is None or not async_should_expose(hass, assistant, entity_id)):
+        for entity_id in _known_in(hass, text):
+            if assistant is None or not async_should_expose(hass, assistant, entity_id):
                 return entity_id
     return None
+
+
+@callback
+def entities_in(hass: HomeAssistant, data: Any) -> list[str]:
+    """The entities that are named by their ids anywhere in the data of an action."""
+    return list(dict.fromkeys(each for text in strings_in(data) for each in _known_in(hass, text)))
+
+
+def _known_in(hass: HomeAssistant, text: str) -> Iterator[str]:
+    """The ids in a text, which may be a list of them."""
+    for part in text.split(","):
+        entity_id = part.strip().lower()
+        if hass.states.get(entity_id) is not None or _registered(hass, entity_id):
+            yield entity_id
+
+
+def strings_in(data: Any) -> Iterator[str]:
+    """Every text in the data, keys too."""
+    return (text for _, text in _strings(data))
 
 
 def _strings(data: Any, key: str = "") -> Iterator[tuple[str, str]]:

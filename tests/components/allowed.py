@@ -63,7 +63,7 @@ async def allow(hass: HomeAssistant, entry: ConfigEntry, services: list[str], **
     )
     assert made["type"] == "create_entry", made
     await hass.async_block_till_done()
-    return next(api.id for api in llm.async_get_apis(hass) if api.name == "Pico-Qwen actions")
+    return next(api.id for api in llm.async_get_apis(hass) if api.name == made["title"])
 
 
 def do(name: str, arguments: str) -> bytes:
