@@ -1,4 +1,4 @@
-"""What could get past the question before an act: others' tools, scripts and scenes, other sets, a model's own yes."""
+"""What could get past the question before an act: others' tools, scripts, scenes, a model's own yes."""
 
 from typing import Any
 
