@@ -60,7 +60,7 @@ MIX = {
     "clean_room": 0.04,
 }
 # Taught more often than it is measured: there is no end to what people may say that is not about the home.
-TAUGHT_MORE = {"elsewhere": 0.17}
+TAUGHT_MORE = {"elsewhere": 0.27}
 # How often a request to the home is taught with something told before it.
 ASIDE_SHARE = 0.03
 # To these nothing is added that makes a command of a question.

@@ -8,6 +8,7 @@ import random
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from picoqwen_core.home.decision import Escalate
 from picoqwen_core.messages import HomeContext
@@ -20,8 +21,6 @@ from training.verbs import verb_rules
 _HELD_OUT = "validation_templates"
 _POOLS = {"x": "topics", "p": "people", "c": "places"}
 _SHORTEST_WORD = 4
-# "A artist" is "an artist", but "a unicorn" stays.
-_BEFORE_VOWEL = re.compile(r"\ba(?= (?!uni|use|usu|eu|one\b|once)[aeiou])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +30,8 @@ class Pack:
     taught: Sentences
     held_out: Sentences
     weights: dict[str, float]
+    # What the rules' words become when they meet: "a" before a vowel, "de el".
+    spelling: tuple[tuple[re.Pattern[str], str], ...]
 
 
 def draw_elsewhere(
@@ -44,8 +45,8 @@ def draw_elsewhere(
         return Drawn(text, Escalate(), template)
     rule = rng.choices(list(pack.weights), list(pack.weights.values()))[0]
     text, template = pack.taught.draw(rule, rng, given)
-    if language == "en":
-        text = _BEFORE_VOWEL.sub("an", text)
+    for pattern, becomes in pack.spelling:
+        text = pattern.sub(becomes, text)
     return Drawn(text, Escalate(), template)
 
 
@@ -62,7 +63,7 @@ def world(language: str) -> Pack:
     data = load(f"elsewhere_{language}")
     rules = {name: alternatives(text) for name, text in data["rules"].items()}
     held = {name: alternatives(text) for name, text in data["held_out"].items()}
-    return Pack(Sentences(rules), Sentences(held), dict(data["weights"]))
+    return Pack(Sentences(rules), Sentences(held), dict(data["weights"]), _spelling(data))
 
 
 def _english() -> Pack:
@@ -75,7 +76,11 @@ def _english() -> Pack:
     for slot, pool in _POOLS.items():
         rules[slot] = (*rules[slot], *written[pool]["train"])
         held[slot] = written[pool]["validation"]
-    return Pack(Sentences(rules), Sentences(held), dict(data["weights"]))
+    return Pack(Sentences(rules), Sentences(held), dict(data["weights"]), _spelling(data))
+
+
+def _spelling(data: dict[str, Any]) -> tuple[tuple[re.Pattern[str], str], ...]:
+    return tuple((re.compile(pattern), becomes) for pattern, becomes in data.get("spelling", ()))
 
 
 def _given(home: HomeContext | None, rng: random.Random) -> dict[str, str]:

@@ -8,13 +8,13 @@ import unicodedata
 from collections.abc import Callable
 from contextlib import suppress
 
-from picoqwen_core.home.decision import Act, Decision, Escalate
+from picoqwen_core.home.decision import Act, Decision
 from training.actions import Drawn
+from training.elsewhere import draw_elsewhere
 from training.grammar import NoWordingError
-from training.phrases import load
 from training.tongues.dialogs import draw_follow_up, draw_several, unrelated_history
 from training.tongues.grammar import pack
-from training.tongues.household import Household, half
+from training.tongues.household import Household
 from training.tongues.others import (
     draw_broadcast,
     draw_clean_room,
@@ -49,6 +49,8 @@ MIX = {
     "broadcast": 0.012,
     "clean_room": 0.025,
 }
+# Taught more often than it is measured: there is no end to what people may say that is not about the home.
+TAUGHT_MORE = {"elsewhere": 0.23}
 _DRAWERS: dict[str, Callable[[Household, str, random.Random], Drawn | None]] = {
     "action": draw_request,
     "bare": draw_bare,
@@ -63,8 +65,8 @@ _DRAWERS: dict[str, Callable[[Household, str, random.Random], Drawn | None]] = {
     "except": draw_except,
     "broadcast": draw_broadcast,
     "clean_room": draw_clean_room,
+    "elsewhere": lambda of, split, rng: draw_elsewhere(split, rng, of.language, of.home),
 }
-_ELSEWHERE = load("foreign")
 # Questions and second turns are said plainly.
 _PLAIN = frozenset(("question", "follow_up", "elsewhere"))
 _HISTORY_SHARE = 0.2
@@ -72,7 +74,8 @@ _HISTORY_SHARE = 0.2
 
 def draw_foreign(of: Household, split: str, rng: random.Random) -> tuple[str, Turn] | None:
     """A category and a request in the home's language; None when the home has nothing for it."""
-    category = rng.choices(list(MIX), list(MIX.values()))[0]
+    mix = MIX | TAUGHT_MORE if split == "train" else MIX
+    category = rng.choices(list(mix), list(mix.values()))[0]
     for _ in range(1 if split == "train" else 10):
         with suppress(NoWordingError):
             if (drawn := _drawn(category, of, split, rng)) is not None:
@@ -90,18 +93,13 @@ def _drawn(category: str, of: Household, split: str, rng: random.Random) -> tupl
             return None
         category, drawn = walked
     else:
-        made = _elsewhere(of, split, rng) if category == "elsewhere" else _DRAWERS[category](of, split, rng)
+        made = _DRAWERS[category](of, split, rng)
         if made is None:
             return None
         drawn = made
     history = unrelated_history(of, split, rng) if rng.random() < _HISTORY_SHARE else None
     text = _spoken(drawn, category, of.language, rng)
     return category, Turn(text, drawn.decision, drawn.template, history)
-
-
-def _elsewhere(of: Household, split: str, rng: random.Random) -> Drawn:
-    text = rng.choice(half(_ELSEWHERE[of.language]["elsewhere"], split))
-    return Drawn(text, Escalate(), text)
 
 
 def _spoken(drawn: Drawn, category: str, language: str, rng: random.Random) -> str:

@@ -1,6 +1,7 @@
 """What is not about the home: much of it, split honestly, and every template whole."""
 
 import random
+import re
 
 import pytest
 
@@ -11,7 +12,7 @@ from training.phrases import load
 from training.sentences import Sentences, alternatives, parse
 from training.verbs import forms, verb_rules
 
-LANGUAGES = ["en"]
+LANGUAGES = ["en", "de", "fr", "es", "nl", "it"]
 
 
 def texts(split: str, language: str, count: int, seed: int = 1) -> list[str]:
@@ -37,7 +38,7 @@ def test_every_template_can_be_drawn(language: str) -> None:
 def test_a_seed_draws_the_same_sentences_and_few_twice(language: str) -> None:
     drawn = texts("train", language, 2000)
     assert drawn == texts("train", language, 2000)
-    assert len(set(drawn)) > 0.8 * len(drawn)
+    assert len(set(drawn)) > 0.75 * len(drawn)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -63,6 +64,16 @@ def test_sentences_about_the_world_are_escalated_and_some_hold_words_of_the_home
     assert all(d.decision == Escalate() for d in drawn)
     rooms = {area.name.lower() for area in home.areas}
     assert any(room in d.text for d in drawn for room in rooms)
+
+
+@pytest.mark.parametrize("language", LANGUAGES[1:])
+def test_each_language_holds_out_sentences_of_its_own(language: str) -> None:
+    assert len(world(language).held_out.rules["validation_templates"]) >= 25
+
+
+def test_words_that_meet_are_spelled_as_one_says_them() -> None:
+    assert not any(re.search(r"\ba (artist|apple|engineer)", text) for text in texts("train", "en", 5000))
+    assert not any(" de el " in text for text in texts("train", "es", 5000))
 
 
 def test_what_is_told_before_a_request_has_no_words_of_its_own_left_out() -> None:
