@@ -5,6 +5,7 @@ order is left to be learned. The tables are languages/*.toml, written by hand; o
 """
 
 import tomllib
+import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,8 @@ _COMPOUNDING = ("de", "nl")
 _JOINTS = ("", "n", "s", "en", "er", "e")
 _FOLDER = Path(__file__).parent / "languages"
 _MIN_PREFIX = 3
+# Shorter words without their accents are other words: "ou" is not "où".
+_MIN_PLAIN = 4
 
 
 def known_language(tag: str) -> str:
@@ -38,6 +41,17 @@ def table(language: str) -> Mapping[str, tuple[str, ...]]:
     return words
 
 
+@lru_cache(maxsize=8)
+def _plain_table(language: str) -> Mapping[str, tuple[str, ...]]:
+    """The words of a table that have accents, as they are typed without."""
+    words: dict[str, tuple[str, ...]] = {}
+    for word, english in table(language).items():
+        plain = "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
+        if plain != word and len(plain) >= _MIN_PLAIN:
+            words.setdefault(plain, english)
+    return words
+
+
 @lru_cache(maxsize=16384)
 def gloss(word: str, language: str) -> tuple[str, ...]:
     """A casefolded word in English words; itself when it is not known."""
@@ -46,7 +60,7 @@ def gloss(word: str, language: str) -> tuple[str, ...]:
         return known[word]
     if language == "de" and word.removesuffix("s") in known:  # "des Bads"
         return known[word.removesuffix("s")]
-    return _compound(word, language) or (word,)
+    return _plain_table(language).get(word) or _compound(word, language) or (word,)
 
 
 def _compound(word: str, language: str) -> tuple[str, ...]:

@@ -47,3 +47,17 @@ def test_what_no_rule_reads_in_other_languages_is_left_to_a_larger_model() -> No
     assert "de-AT" in deltas[0].escalation
     assert len(asked) == 1
     assert not any(delta.tool_call for delta in deltas)
+
+
+def test_words_typed_without_accents_are_known_unless_they_are_too_short() -> None:
+    assert gloss("cancion", "es") == ("song",)
+    assert gloss("kuche", "de") == ("kitchen",)
+    assert gloss("ou", "fr") == ("ou",)
+
+
+@pytest.mark.parametrize(
+    ("word", "language"),
+    [("andere", "de"), ("autre", "fr"), ("otro", "es"), ("andere", "nl"), ("altra", "it")],
+)
+def test_the_other_one_is_known_in_every_language(word: str, language: str) -> None:
+    assert gloss(word, language) == ("other",)
