@@ -1,5 +1,6 @@
 """The app as the Supervisor judges it: its config.yaml, its security rating, its pictures and its profile."""
 
+import re
 import shutil
 import struct
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.addon.supervisor_rules import faults, rating
+from tests.addon.supervisor_rules import faults, rating, validated
 
 ADDON = Path(__file__).resolve().parents[2] / "addon"
 CONFIG = yaml.safe_load((ADDON / "config.yaml").read_text())
@@ -46,11 +47,34 @@ def test_the_security_rating_is_the_best_that_there_is() -> None:
         ({"host_network": True}, 7),
         ({"hassio_role": "admin"}, 6),
         ({"full_access": True}, 1),
-        ({"ingress": False, "ports": {"8080/tcp": 8080}}, 6),
+        ({"ingress": False}, 6),
+        ({"ingress": False, "auth_api": True}, 7),
+        ({"kernel_modules": True}, 7),
+        ({"privileged": ["SYS_ADMIN"], "host_uts": True}, 6),
     ],
 )
 def test_the_rating_falls_with_every_right_that_is_asked_for(change, points) -> None:
     assert rating({**CONFIG, **change}, has_profile=True) == points
+
+
+def test_the_app_starts_with_the_options_that_nobody_has_touched() -> None:
+    assert validated(CONFIG["options"], CONFIG["schema"]) == CONFIG["options"]
+
+
+@pytest.mark.parametrize(
+    ("options", "schema", "fault"),
+    [
+        ({}, {"tools": ["list(a|b)"]}, "missing option 'tools'"),
+        ({}, {"group": {"a": "int?"}}, "missing option 'group'"),
+        ({"group": {}}, {"group": {"a": "int"}}, "missing option 'a'"),
+        ({"a": 9}, {"a": "int(1,8)?"}, "'a' is 9"),
+        ({"a": ["c"]}, {"a": ["list(a|b)?"]}, "'a' is 'c'"),
+        ({"a": "/etc/x"}, {"a": "match(^/(config|share)/.+$)?"}, "'a' is '/etc/x'"),
+    ],
+)
+def test_the_check_of_the_options_notices(options, schema, fault) -> None:
+    with pytest.raises(ValueError, match=re.escape(fault)):
+        validated(options, schema)
 
 
 @pytest.mark.parametrize(("name", "sizes"), [("icon", {(128, 128), (256, 256)}), ("logo", {(500, 200)})])
@@ -63,15 +87,25 @@ def test_the_pictures_have_the_sizes_that_the_store_shows(name: str, sizes) -> N
 
 @pytest.mark.skipif(shutil.which("apparmor_parser") is None, reason="apparmor_parser is not installed")
 def test_the_apparmor_profile_compiles() -> None:
-    command = [
-        "apparmor_parser",
-        "--skip-kernel-load",
-        "--skip-cache",
-        "--debug",
-        str(ADDON / "apparmor.txt"),
-    ]
+    # Without --debug, which only parses: what contradicts itself is found where the rules are put together.
+    command = ["apparmor_parser", "--skip-kernel-load", "--skip-cache", str(ADDON / "apparmor.txt")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_profile_changes_to_the_servers_at_a_program_that_there_is_and_by_its_real_path() -> None:
+    profile = (ADDON / "apparmor.txt").read_text()
+    paths = re.findall(r"^ +(\S+) cx -> service,$", profile, re.MULTILINE)
+
+    # A pattern would contradict `file,`; a link, as in an environment, is never what is seen.
+    assert paths == ["/usr/bin/python3.13"]
+    assert "ARG BASE_TAG=trixie-" in (ADDON / "Dockerfile").read_text()
+    assert f"    {paths[0]} mrix,\n" in profile
+
+
+def test_the_profile_knows_itself_by_the_name_that_the_supervisor_gives_it() -> None:
+    peers = re.findall(r"peer=(\S+),", (ADDON / "apparmor.txt").read_text())
+    assert set(peers) == {f"*{CONFIG['slug']}", f"*{CONFIG['slug']}//service"}
 
 
 def test_the_image_is_pinned_runs_as_its_own_user_and_says_how_it_is() -> None:
