@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.container.supervisor import SESSION
+
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -36,9 +38,9 @@ def process(*command: str) -> Iterator[tuple[subprocess.Popen, str]]:
         started.wait()
 
 
-def stand_in(port: int = 0, *key: str):
-    """The server over the scripted provider."""
-    return process(sys.executable, "-m", "tests.browser.stand_in", str(port), *key)
+def stand_in(port: int = 0, *more: str):
+    """The server over the scripted provider; more: the flags of stand_in.py."""
+    return process(sys.executable, "-m", "tests.browser.stand_in", str(port), *more)
 
 
 def researching():
@@ -46,10 +48,16 @@ def researching():
     return process(sys.executable, "-m", "tests.browser.research")
 
 
+@pytest.fixture(scope="session", params=[(), ("--ingress",)], ids=["direct", "ingress"])
+def way(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """How the browser comes to the server: flags for stand_in()."""
+    return request.param
+
+
 @pytest.fixture(scope="session")
-def scripted() -> Iterator[str]:
-    """URL of a server whose answers are scripted."""
-    with stand_in() as (_, url):
+def scripted(way: tuple[str, ...]) -> Iterator[str]:
+    """URL of a server whose answers are scripted, itself or behind Home Assistant's ingress."""
+    with stand_in(0, *way) as (_, url):
         yield url
 
 
@@ -75,6 +83,8 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
         def open_page(url: str, **options) -> Page:
             context = browser.new_context(**{"locale": "en-US", **DESKTOP, **options})
             stack.callback(context.close)
+            # What Home Assistant's frontend sets for who is logged in.
+            context.add_cookies([{"name": "ingress_session", "value": SESSION, "url": "http://127.0.0.1"}])
             page = context.new_page()
             page.set_default_timeout(MILLISECONDS)
             page.on("pageerror", lambda error: failures.append(str(error)))

@@ -1,16 +1,18 @@
 """The real server over a provider that answers by script.
 
-python -m tests.browser.stand_in PORT [API_KEY [newer]]; the last serves the page as of another version.
+python -m tests.browser.stand_in PORT [--key KEY] [--newer] [--ingress]: --newer is the page of another version;
+with --ingress PORT is that of Home Assistant's ingress, and the server has one of its own and asks for a key.
 
 What a model does seldom is had at once: pieces that come slowly, thinking, Markdown that attacks the page, a
 full queue, a model that breaks off. Everything but the provider is the product.
 """
 
+import argparse
 import asyncio
 import gzip
-import sys
 import tempfile
 from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from picoqwen_core.server import page
 from picoqwen_core.server.app import make_app
 from picoqwen_core.server.run import listening
 from picoqwen_core.server.state import State
+from tests.browser.ingress import SUPERVISOR, ingress
 
 ATTACK = (
     '<img src=x onerror="window.hacked=1"> <script>window.hacked=1</script>\n\n'
@@ -86,11 +89,23 @@ class Scripted:
         ]
 
 
-async def main(port: int, api_key: str | None) -> None:
+async def main(port: int, api_key: str | None, by_ingress: bool) -> None:
     """Serve until killed."""
     folder = Path(tempfile.mkdtemp(prefix="agents-"))
-    settings = Settings(port=port, api_key=api_key, agents=True, agents_dir=folder, agent_tools=())
-    async with listening(make_app(State(settings, Router([Scripted()]))), settings) as url:
+    settings = Settings(
+        port=0 if by_ingress else port,
+        api_key="nobody knows it" if by_ingress else api_key,
+        ingress_address=SUPERVISOR,
+        agents=True,
+        agents_dir=folder,
+        agent_tools=(),
+    )
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(
+            listening(make_app(State(settings, Router([Scripted()]))), settings)
+        )
+        if by_ingress:
+            url = await stack.enter_async_context(ingress(url, port))
         print(f"ready on {url}", flush=True)
         await asyncio.Event().wait()
 
@@ -105,6 +120,12 @@ def be_newer() -> None:
 
 if __name__ == "__main__":
     kept = dict(page.assets())
-    if sys.argv[3:] == ["newer"]:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("port", type=int)
+    parser.add_argument("--key")
+    parser.add_argument("--newer", action="store_true")
+    parser.add_argument("--ingress", action="store_true")
+    given = parser.parse_args()
+    if given.newer:
         be_newer()
-    asyncio.run(main(int(sys.argv[1]), (sys.argv[2] if len(sys.argv) > 2 else None) or None))
+    asyncio.run(main(given.port, given.key, given.ingress))

@@ -1,5 +1,7 @@
 """The chat page in a real browser: talking, and everything that may come between."""
 
+from urllib.parse import urlsplit
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
@@ -130,7 +132,7 @@ def test_an_answer_that_breaks_off_is_kept_and_told(scripted, visit):
 
 
 def test_the_key_is_asked_for_and_used(visit):
-    with stand_in(0, "secret") as (_, url):
+    with stand_in(0, "--key", "secret") as (_, url):
         page = visit(url)
         expect(page.locator("#banner")).to_contain_text("The server asks for a key.")
         say(page, "hello")
@@ -140,8 +142,8 @@ def test_the_key_is_asked_for_and_used(visit):
         expect(page.locator("#banner")).to_be_hidden()
 
 
-def test_without_the_server_the_page_opens_and_says_so_and_comes_back(visit):
-    with stand_in() as (server, url):
+def test_without_the_server_the_page_opens_and_says_so_and_comes_back(way, visit):
+    with stand_in(0, *way) as (server, url):
         page = visit(url)
         say(page, "remember me")
         expect(last(page)).to_contain_text("You said: remember me")
@@ -153,7 +155,7 @@ def test_without_the_server_the_page_opens_and_says_so_and_comes_back(visit):
         expect(page.locator("#banner")).to_contain_text("The server cannot be reached.")
         say(page, "are you there?")
         expect(last(page)).to_contain_text("The server cannot be reached.")
-    with stand_in(int(url.rstrip("/").rpartition(":")[2])):
+    with stand_in(urlsplit(url).port, *way):
         expect(page.locator("#banner")).to_be_hidden()
         page.get_by_role("button", name="Try again").click()
         expect(last(page)).to_contain_text("You said: are you there?")

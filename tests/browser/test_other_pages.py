@@ -7,6 +7,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import web
@@ -230,8 +231,8 @@ def test_the_status_page_shows_the_log_and_keeps_it_open(product, visit):
     expect(page.locator(".log pre")).to_be_visible()
 
 
-def test_a_new_version_of_the_page_is_offered(visit):
-    with stand_in() as (server, url):
+def test_a_new_version_of_the_page_is_offered(way, visit):
+    with stand_in(0, *way) as (server, url):
         page = visit(url)
         wait_until_online(page)
         page.evaluate("navigator.serviceWorker.ready.then(() => true)")
@@ -239,7 +240,7 @@ def test_a_new_version_of_the_page_is_offered(visit):
         wait_until_online(page)
         server.kill()
         server.wait()
-        with stand_in(int(url.rstrip("/").rpartition(":")[2]), "", "newer"):
+        with stand_in(urlsplit(url).port, "--newer", *way):
             page.evaluate(
                 "navigator.serviceWorker.getRegistration().then((it) => it.update()).then(() => true)"
             )

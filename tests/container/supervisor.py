@@ -30,11 +30,14 @@ IDENTITY = ("X-Remote-User-Id", "X-Remote-User-Name", "X-Remote-User-Display-Nam
 
 
 class Supervisor:
-    """Knows one app, whose token is `token`."""
+    """Knows one app, whose token is `token`; asks it from `address` by ingress."""
 
-    def __init__(self, token: str, config: dict[str, Any]) -> None:
+    def __init__(
+        self, token: str, config: dict[str, Any], address: str = ADDRESS, app_address: str = APP_ADDRESS
+    ) -> None:
         self.token = token
         self.config = config
+        self.app_address = app_address
         self.told: list[dict[str, Any]] = []
         # How often that was news.
         self.news = 0
@@ -42,7 +45,7 @@ class Supervisor:
         self.core: tuple[str, str] | None = None
         # Methods and paths of what the app asked Home Assistant.
         self.handed_on: list[tuple[str, str]] = []
-        self.session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=(ADDRESS, 0)))
+        self.session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=(address, 0)))
 
     async def discover(self, request: web.Request) -> web.Response:
         """What the app says of itself; only for a service that its config.yaml names."""
@@ -135,7 +138,7 @@ class Supervisor:
         for name, value in request.headers.items():
             if name.lower() not in NOT_HANDED_ON and name not in IDENTITY:
                 headers.add(name, value)
-        url = f"http://{APP_ADDRESS}:{self.config['ingress_port']}/{request.match_info['path']}"
+        url = f"http://{self.app_address}:{self.config['ingress_port']}/{request.match_info['path']}"
         async with self.session.request(
             request.method,
             url,
