@@ -295,13 +295,16 @@ def _read_toml(path: Path) -> dict[str, Any]:
             if key == "bind_address" and section == "server":
                 flat |= _split_address(value, path)
                 continue
-            key = _OTHER_NAMES.get(key, key)  # noqa: PLW2901
-            if key not in SECTIONS[section]:
-                raise ConfigError(
-                    f"{path}: unknown option {key!r} in [{section}]; known: {', '.join(SECTIONS[section])}"
-                )
-            flat[key] = value
+            flat[_known_in(section, str(_OTHER_NAMES.get(key, key)), path)] = value
     return flat
+
+
+def _known_in(section: str, key: str, path: Path) -> str:
+    """The key itself. Raises ConfigError where it does not stand in that section."""
+    if key not in SECTIONS[section]:
+        known = ", ".join(SECTIONS[section])
+        raise ConfigError(f"{path}: unknown option {key!r} in [{section}]; known: {known}")
+    return key
 
 
 def _split_address(value: Any, path: Path) -> dict[str, str]:
@@ -319,7 +322,14 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read: {err}") from err
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: must hold a JSON object, holds {type(data).__name__}")
-    return {key: value for key, value in data.items() if value not in (None, "", [])}
+    flat: dict[str, Any] = {}
+    for name, value in data.items():
+        # The app's groups are a file's sections; `agents` is the name of an option, too.
+        if name in SECTIONS and isinstance(value, dict):
+            flat |= {_known_in(name, key, path): each for key, each in value.items()}
+        else:
+            flat[name] = value
+    return {key: value for key, value in flat.items() if value not in (None, "", [])}
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:

@@ -51,6 +51,18 @@ def test_an_apps_options_may_be_empty_or_null(tmp_path: Path):
     assert load_settings(options=options, environment={}) == Settings(log_level="warning")
 
 
+def test_an_apps_options_may_stand_in_groups(tmp_path: Path):
+    text = '{"resources": {"threads": 2, "nice": ""}, "agents": {"agents": true, "mcp": true}, "hybrid": {}}'
+    options = write(tmp_path / "options.json", text)
+    assert load_settings(options=options, environment={}) == Settings(threads=2, agents=True, mcp=True)
+
+
+def test_an_option_in_the_wrong_group_is_named(tmp_path: Path):
+    options = write(tmp_path / "options.json", '{"hybrid": {"threads": 2}}')
+    with pytest.raises(ConfigError, match=r"unknown option 'threads' in \[hybrid\]"):
+        load_settings(options=options, environment={})
+
+
 def test_an_empty_variable_is_none():
     assert load_settings(environment={"PICOQWEN_API_KEY": ""}).api_key is None
 

@@ -10,7 +10,7 @@ from typing import Any
 
 ELEMENT = re.compile(
     r"(bool|email|url|port|device(\(.+\))?|str(\(\d*,\d*\))?|password(\(\d*,\d*\))?"
-    r"|int(\(\d*,\d*\))?|float(\(-?[\d.]*,-?[\d.]*\))?|match\(.+\)|list\([^|]+(\|[^|]+)*\))\??"
+    r"|int(\(-?\d*,-?\d*\))?|float(\(-?[\d.]*,-?[\d.]*\))?|match\(.+\)|list\([^|]+(\|[^|]+)*\))\??"
 )
 VOLUMES = (
     "data config ssl addons local_apps backup share media homeassistant_config app_config all_app_configs"
@@ -98,6 +98,50 @@ def faults(config: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def validated(options: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """What the Supervisor writes into options.json. Raises ValueError where it would not start the app.
+
+    As supervisor/apps/options.py has it: an option is optional by the ? of its type, a list by that of what
+    it holds, and groups and lists of groups must be there, so that they need a default.
+    """
+    for name in set(schema) - set(options):
+        element = schema[name]
+        inner = element[0] if isinstance(element, list) else element
+        if not (isinstance(inner, str) and inner.endswith("?")):
+            raise ValueError(f"missing option {name!r}")
+    return {name: _given(value, schema[name], name) for name, value in options.items() if name in schema}
+
+
+def _given(value: Any, element: Any, name: str) -> Any:
+    """One value as its type asks for it. Raises ValueError or TypeError."""
+    if isinstance(element, list):
+        if not isinstance(value, list):
+            raise TypeError(f"{name!r} is no list")
+        return [_given(each, element[0], name) for each in value]
+    if isinstance(element, dict):
+        if not isinstance(value, dict):
+            raise TypeError(f"{name!r} is no group")
+        return validated(value, element)
+    kind, _, limits = element.removesuffix("?").partition("(")
+    limits = limits.removesuffix(")")
+    fits = {
+        "bool": lambda: isinstance(value, bool),
+        "int": lambda: _within(int(value), limits),
+        "float": lambda: _within(float(value), limits),
+        "url": lambda: re.match(r"https?://\S+", value),
+        "match": lambda: re.match(limits, str(value)),
+        "list": lambda: str(value) in limits.split("|"),
+    }.get(kind, lambda: isinstance(value, str))
+    if value is None or not fits():
+        raise ValueError(f"{name!r} is {value!r}, asked for is {element}")
+    return value
+
+
+def _within(value: float, limits: str) -> bool:
+    least, _, most = limits.partition(",")
+    return float(least or "-inf") <= value <= float(most or "inf")
+
+
 def rating(config: Mapping[str, Any], *, has_profile: bool) -> int:
     """The security rating from 1 to 8; has_profile: whether an apparmor.txt lies beside the config."""
     points = 5
@@ -105,10 +149,7 @@ def rating(config: Mapping[str, Any], *, has_profile: bool) -> int:
         points -= 1
     elif has_profile:
         points += 1
-    is_closed = not config.get("host_network") and not any(
-        port is not None for port in config.get("ports", {}).values()
-    )
-    if config.get("ingress") or is_closed:
+    if config.get("ingress"):
         points += 2
     elif config.get("auth_api"):
         points += 1

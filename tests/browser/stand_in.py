@@ -1,6 +1,6 @@
 """The real server over a provider that answers by script.
 
-python -m tests.browser.stand_in PORT [--key KEY] [--newer] [--ingress]: --newer is the page of another version;
+python -m tests.browser.stand_in PORT [--key KEY] [--newer] [--ingress]: --newer is a page of another version;
 with --ingress PORT is that of Home Assistant's ingress, and the server has one of its own and asks for a key.
 
 What a model does seldom is had at once: pieces that come slowly, thinking, Markdown that attacks the page, a

@@ -24,7 +24,9 @@ from house_runner.home_assistant import HomeAssistant, bearer, post, start_home_
 from house_runner.integration import _agent, _use_in_pipeline
 from house_runner.paths import ROOT
 from house_runner.process import ChildProcess
+from tests.addon.supervisor_rules import validated
 from tests.container.supervisor import ADDRESS, APP_ADDRESS, INGRESS_TOKEN, SESSION, standing_in
+from tests.container.upstreams import OPTIONS, answering
 
 TOKEN = "token-of-the-app"
 CONFIG = yaml.safe_load((ROOT / "addon" / "config.yaml").read_text())
@@ -72,17 +74,17 @@ class Image:
         secrets = [path for path in self.root.glob("etc/pip.conf") if path.stat().st_size]
         require(not secrets, "nothing of this machine's settings is in it")
 
-    async def start(self, log: Path) -> ChildProcess:
-        """Run it as the app, with its folders."""
+    async def start(self, log: Path, options: dict[str, Any]) -> ChildProcess:
+        """Run it as the app, with its folders and what people set."""
         folders = {"data": "rw", "config": "rw", "share": "ro"}
         for name in folders:
             (self.work / "app" / name).mkdir(parents=True, exist_ok=True)
         volumes = [f"--volume={self.work}/app/{name}:/{name}:{mode}" for name, mode in folders.items()]
-        options = self.work / "app" / "data" / "options.json"
-        options.write_text(json.dumps(CONFIG["options"]))
-        options.chmod(0o600)
+        file = self.work / "app" / "data" / "options.json"
+        file.write_text(json.dumps(validated({**CONFIG["options"], **options}, CONFIG["schema"])))
+        file.chmod(0o600)
         # The Supervisor owns what it writes.
-        os.chown(options, 0, 0)
+        os.chown(file, 0, 0)
         command = [
             *self.tool,
             "run",
@@ -121,7 +123,7 @@ async def health(session: aiohttp.ClientSession) -> dict[str, Any]:
 
 @asynccontextmanager
 async def running(
-    image: Image, session: aiohttp.ClientSession, name: str
+    image: Image, session: aiohttp.ClientSession, name: str, **options: Any
 ) -> AsyncIterator[tuple[float, list[Any]]]:
     """The app until it is ready; how long that took, and the progress that it told meanwhile."""
     progress: list[Any] = []
@@ -131,7 +133,7 @@ async def running(
         progress.extend(engine["compiled"] for engine in said.get("engines", ()) if engine["compiled"])
         return said.get("status") == "ok"
 
-    app = await image.start(image.work / f"{name}.log")
+    app = await image.start(image.work / f"{name}.log", options)
     try:
         yield await until(is_ready, "the app is ready"), progress
     finally:
@@ -214,6 +216,20 @@ async def check_home_assistant(work: Path, session: aiohttp.ClientSession) -> No
         await house.stop()
 
 
+async def check_upstreams(image: Image, session: aiohttp.ClientSession) -> None:
+    """What people set as other servers is asked, in either format."""
+    async with answering(), running(image, session, "third", **OPTIONS):
+        headers = bearer((image.work / "app" / "data" / "api_key").read_text().strip())
+        for kind in ("openai", "anthropic"):
+            body = {"model": f"{kind}/large", "messages": [{"role": "user", "content": "hello"}]}
+            async with session.post(f"{APP}/api/v1/chat", json=body, headers=headers) as response:
+                answer = await response.json()
+            said = answer["choices"][0]["message"]["content"] if response.ok else answer
+            require(said == kind, f"a server of kind {kind} is asked, and answers {said!r}")
+        memory = (await health(session))["api_rss_mb"]
+        print(f"memory of the server process with both kinds loaded: {memory:.0f} MB")
+
+
 async def main(work: Path) -> None:
     """Everything, in order."""
     image = Image(work)
@@ -251,6 +267,7 @@ async def main(work: Path) -> None:
             require(supervisor.news == 1, "two starts told the Supervisor the same")
             require(supervisor.told[0]["config"]["host"] == "local-picoqwen", "the app told its host name")
             await check_home_assistant(work, session)
+        await check_upstreams(image, session)
 
 
 if __name__ == "__main__":
