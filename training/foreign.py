@@ -50,7 +50,7 @@ MIX = {
     "clean_room": 0.025,
 }
 # Taught more often than it is measured: there is no end to what people may say that is not about the home.
-TAUGHT_MORE = {"elsewhere": 0.23}
+TAUGHT_MORE = {"elsewhere": 0.17}
 _DRAWERS: dict[str, Callable[[Household, str, random.Random], Drawn | None]] = {
     "action": draw_request,
     "bare": draw_bare,
