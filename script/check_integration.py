@@ -1,8 +1,8 @@
 """What hassfest and HACS ask of a custom integration, checked without a network and without their code.
 
-hassfest is no part of any package, so its rules are written down here as far as they concern this
-integration; the names of the quality scale's rules are read from the Home Assistant that is installed. Prints
-one line for each complaint; the real checkers run in the GitHub workflow.
+hassfest is no part of any package, so its rules are written down here, and in integration_rules.py, as far as
+they concern this integration; the names of the quality scale's rules are read from the Home Assistant that is
+installed. Prints one line for each complaint; the real checkers run in the GitHub workflow.
 """
 
 import json
@@ -16,6 +16,8 @@ from typing import Any
 
 import yaml
 
+import integration_rules as rules
+
 ROOT = Path(__file__).resolve().parents[1]
 INTEGRATION = ROOT / "custom_components" / "picoqwen"
 DOCS = ROOT / "docs" / "home-assistant.md"
@@ -23,6 +25,10 @@ REQUIRED_KEYS = {"domain", "name", "codeowners", "documentation", "integration_t
 KNOWN_KEYS = REQUIRED_KEYS | {
     *("after_dependencies", "config_flow", "dependencies", "issue_tracker", "loggers", "quality_scale"),
     *("requirements", "zeroconf"),
+}
+KNOWN_VALUES = {
+    "integration_type": {"device", "hub", "service"},
+    "iot_class": {"cloud_polling", "cloud_push", "local_polling", "local_push", "calculated"},
 }
 HACS_KEYS = {
     *("name", "content_in_root", "country", "filename", "hacs", "hide_default_branch", "homeassistant"),
@@ -67,7 +73,9 @@ HEADINGS = {
 
 def complaints() -> list[str]:
     """Everything that hassfest or HACS would not let pass."""
-    return [*manifest(), *hacs(), *brand(), *translations(), *actions(), *quality_scale()]
+    declared = (each(INTEGRATION) for each in (rules.code, rules.services, rules.icons, rules.texts))
+    files = (manifest(), hacs(), brand(), translations(), actions(), quality_scale())
+    return [complaint for found in (*files, *declared) for complaint in found]
 
 
 def manifest() -> Iterator[str]:
@@ -81,6 +89,14 @@ def manifest() -> Iterator[str]:
         yield f"manifest.json: the domain has to be {INTEGRATION.name}"
     if not re.fullmatch(r"\d+\.\d+\.\d+", content.get("version", "")):
         yield f"manifest.json: version {content.get('version')!r} is none"
+    for key, allowed in KNOWN_VALUES.items():
+        if content.get(key) not in allowed:
+            yield f"manifest.json: {key} {content.get(key)!r} is not one of {', '.join(sorted(allowed))}"
+    for key in ("documentation", "issue_tracker"):
+        if not str(content.get(key)).startswith("https://"):
+            yield f"manifest.json: {key} has to be an address with https"
+    if not all(re.fullmatch(r"@[A-Za-z0-9-]+", each) for each in content.get("codeowners", [])):
+        yield "manifest.json: a code owner is an account of GitHub, with @"
     for service in content.get("zeroconf", []):
         if not re.fullmatch(r"_[a-z0-9-]{1,15}\._(tcp|udp)\.local\.", service):
             yield f"manifest.json: {service!r} is no service type"
