@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from picoqwen_core.home.decision import Act, Decision, Target
+from picoqwen_core.home.decision import Act, Decision, Escalate, Target
 from picoqwen_core.home.dsl import UndecodableError, decode, encode
 from picoqwen_core.home.gloss import LANGUAGES
 from picoqwen_core.home.linked import Link, Linked, LinkKind
@@ -161,17 +161,26 @@ def _turn(category: str, home: HomeContext, split: str, rng: random.Random) -> T
 def label(home: HomeContext, turn: Turn) -> tuple[Linked, str] | None:
     """The linked request and its label, or None when the link contradicts the label.
 
-    Two ways: a needed entity is no candidate (a miss of the linker), or a "group" turned out to be the
-    whole name of a device, as in a home that has a lamp called "Kitchen Lights".
+    Three ways: a needed entity is no candidate (a miss of the linker), a "group" turned out to be the
+    whole name of a device, as in a home that has a lamp called "Kitchen Lights", or what is not about the
+    home is all the same what a scene or script is called ("good night").
     """
     linked = link(home, turn.text, turn.history)
     try:
         output = encode(turn.decision, linked)
     except UndecodableError:
         return None
+    if isinstance(turn.decision, Escalate) and _is_called(home, turn.text):
+        return None
     if _names_a_device(linked, turn.decision) or not _words_are_kept(linked, output, turn.decision):
         return None
     return linked, output
+
+
+def _is_called(home: HomeContext, text: str) -> bool:
+    """Whether something of the home has exactly this name."""
+    said = text.casefold()
+    return any(said == name.casefold() for entity in home.entities for name in (entity.name, *entity.aliases))
 
 
 def _words_are_kept(linked: Linked, output: str, decision: Decision) -> bool:
