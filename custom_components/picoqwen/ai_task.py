@@ -5,19 +5,23 @@ from typing import Any, override
 
 import probatio
 from homeassistant.components import ai_task, conversation
+from homeassistant.components.ai_task.const import DEFAULT_SYSTEM_PROMPT
 from homeassistant.config_entries import ConfigSubentry
-from homeassistant.const import CONF_MODEL
+from homeassistant.const import CONF_LLM_HASS_API, CONF_MODEL, CONF_PROMPT
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import llm
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util.json import JSON_DECODE_EXCEPTIONS, json_loads
 
+from .action_api import async_actions_apis
 from .chat import schema_of
 from .const import DOMAIN, SUBENTRY_AI_TASK
 from .coordinator import PicoQwenConfigEntry
 from .entity import AgentEntity
 from .errors import PicoQwenAuthError, PicoQwenError
 from .evaluate import answer_of, question_of
+from .guard import async_guard
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -50,6 +54,7 @@ class PicoQwenAITask(AgentEntity, ai_task.AITaskEntity):
         self, task: ai_task.GenDataTask, chat_log: conversation.ChatLog
     ) -> ai_task.GenDataTaskResult:
         """Let the model write; a structure is kept by the server's grammar, and checked all the same."""
+        await self._async_instruct(task, chat_log)
         options = {**self.request_options(), "model": self._model()}
         if task.structure is not None:
             schema = schema_of(task.structure, chat_log.llm_api)
@@ -74,6 +79,28 @@ class PicoQwenAITask(AgentEntity, ai_task.AITaskEntity):
         return ai_task.GenDataTaskResult(
             conversation_id=chat_log.conversation_id, data=_structured(text, task.structure)
         )
+
+    async def _async_instruct(self, task: ai_task.GenDataTask, chat_log: conversation.ChatLog) -> None:
+        """Give the model this agent's instructions and tools; tools that the task brings come before them.
+
+        Raises HomeAssistantError for those that cannot be used. What needs a yes waits: nobody is asked.
+        """
+        instructions, apis = self.subentry.data.get(CONF_PROMPT), self.subentry.data.get(CONF_LLM_HASS_API)
+        if not instructions and not apis:
+            return
+        asked = llm.LLMContext(
+            platform=DOMAIN,
+            context=self._context,
+            language=self.hass.config.language,
+            assistant=conversation.DOMAIN,
+            device_id=None,
+        )
+        prompt = "\n".join(each for each in (DEFAULT_SYSTEM_PROMPT, instructions) if each)
+        try:
+            await chat_log.async_provide_llm_data(asked, task.llm_api or apis, prompt)
+        except conversation.ConverseError as err:
+            raise _task_error("task_options", error=str(err)) from err
+        async_guard(chat_log.llm_api, async_actions_apis(self.hass, apis))
 
     @override
     async def _async_evaluate(self, task: Any) -> Any:

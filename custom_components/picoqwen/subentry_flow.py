@@ -116,14 +116,10 @@ class ConversationFlow(AgentFlow):
     default_options = _CONVERSATION_OPTIONS
 
     def schema(self, options: dict[str, Any]) -> vol.Schema:
-        """Instructions, tools, and what every agent has."""
-        apis = [SelectOptionDict(label=api.name, value=api.id) for api in llm.async_get_apis(self.hass)]
+        """How much it remembers, and what every agent has."""
         return vol.Schema(
             {
-                vol.Optional(CONF_PROMPT): TemplateSelector(),
-                vol.Optional(CONF_LLM_HASS_API): SelectSelector(
-                    SelectSelectorConfig(options=apis, multiple=True)
-                ),
+                **_role_fields(self.hass),
                 vol.Optional(CONF_MAX_HISTORY): NumberSelector(
                     NumberSelectorConfig(min=0, max=100, mode=NumberSelectorMode.BOX)
                 ),
@@ -140,7 +136,16 @@ class AITaskFlow(AgentFlow):
 
     def schema(self, options: dict[str, Any]) -> vol.Schema:
         """What every agent has; the built-in model writes no texts, so it is not offered."""
-        return vol.Schema(_model_fields(self.models(built_in=False)))
+        return vol.Schema({**_role_fields(self.hass), **_model_fields(self.models(built_in=False))})
+
+
+def _role_fields(hass: HomeAssistant) -> dict[Any, Any]:
+    """What an agent is told, and what it may use."""
+    apis = [SelectOptionDict(label=api.name, value=api.id) for api in llm.async_get_apis(hass)]
+    return {
+        vol.Optional(CONF_PROMPT): TemplateSelector(),
+        vol.Optional(CONF_LLM_HASS_API): SelectSelector(SelectSelectorConfig(options=apis, multiple=True)),
+    }
 
 
 def _model_fields(models: list[str]) -> dict[Any, Any]:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from conftest import connect
-from fake_server import LARGE, PICO, FakeServer, event, finish, words
+from allowed import allow
+from conftest import LAMP, connect
+from fake_server import DONE, LARGE, PICO, FakeServer, call, event, finish, words
 from homeassistant.components.ai_task import AITaskEntityFeature
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
@@ -69,6 +70,57 @@ async def test_a_structure_becomes_a_schema_that_the_answer_has_to_keep(
     assert (schema["required"], schema["additionalProperties"]) == (["room"], False)
     assert schema["properties"]["room"]["description"] == "Where it is"
     assert server.chats[0]["enable_thinking"] is False
+
+
+async def give(hass: HomeAssistant, entry: ConfigEntry, **options: Any) -> None:
+    """Change the options of the AI task, by its form."""
+    task = next(each for each in entry.subentries.values() if each.subentry_type == "ai_task_data")
+    form = await hass.config_entries.subentries.async_init(
+        (entry.entry_id, "ai_task_data"),
+        context={"source": "reconfigure", "subentry_id": task.subentry_id},
+    )
+    done = await hass.config_entries.subentries.async_configure(form["flow_id"], options)
+    assert done["reason"] == "reconfigure_successful"
+    await hass.async_block_till_done()
+
+
+async def test_an_ai_task_has_instructions_and_tools_of_its_own(
+    hass: HomeAssistant, server: FakeServer, lamps: None, entry: ConfigEntry
+) -> None:
+    await give(hass, entry, prompt="You are a {{ 'cat' }}.", llm_hass_api=["assist"])
+    turn_on = call("intent__HassTurnOn", '{"name": "Kitchen lamp"}')
+    server.answers = [[turn_on, DONE], words('{"room": "kitchen"}')]
+    assert await generate(hass, structure=STRUCTURE) == {"room": "kitchen"}
+    assert hass.states.get(LAMP).state == "on"
+    first, second = server.chats
+    assert "You are a cat." in first["messages"][0]["content"]
+    assert [each["role"] for each in first["messages"]] == ["system", "user"]
+    assert "light__HassLightSet" in {tool["function"]["name"] for tool in first["tools"]}
+    assert (second["messages"][-1]["role"], second["response_format"]) == ("tool", first["response_format"])
+
+
+async def test_a_task_opens_no_door_where_a_yes_is_needed(
+    hass: HomeAssistant, server: FakeServer, entry: ConfigEntry, house: list[Any]
+) -> None:
+    api_id = await allow(hass, entry, ["lock.unlock"])
+    await give(hass, entry, llm_hass_api=[api_id])
+    server.answers = [[call("lock__unlock", '{"target": ["Front door"]}'), DONE], words("I may not.")]
+    assert await generate(hass) == "I may not."
+    told = json.loads(server.chats[1]["messages"][-1]["content"])["data"]
+    assert (told["done"], told["needs_confirmation"], house) == (False, True, [])
+
+
+@pytest.mark.parametrize("options", [{"llm_hass_api": ["gone"]}, {"prompt": "{{ nothing.at.all }}"}])
+async def test_options_of_a_task_that_cannot_work_are_told(
+    hass: HomeAssistant, server: FakeServer, entry: ConfigEntry, options: dict[str, Any]
+) -> None:
+    task = next(each for each in entry.subentries.values() if each.subentry_type == "ai_task_data")
+    hass.config_entries.async_update_subentry(entry, task, data=options)
+    await hass.async_block_till_done()
+    with pytest.raises(HomeAssistantError) as failure:
+        await generate(hass)
+    assert failure.value.translation_key == "task_options"
+    assert server.chats == []
 
 
 @pytest.mark.parametrize(

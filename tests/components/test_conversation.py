@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 from conftest import LAMP
-from fake_server import DONE, FakeServer, call, event, then_silence, words
+from fake_server import DONE, FakeServer, call, event, finish, then_silence, words
 from homeassistant.components import conversation
+from homeassistant.components.conversation.trace import async_get_traces
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers import intent
@@ -258,8 +259,54 @@ async def test_text_reaches_listeners_while_it_is_still_being_written(
 async def test_what_the_model_thinks_is_logged_but_not_said(
     hass: HomeAssistant, server: FakeServer, entry: ConfigEntry
 ) -> None:
-    server.answers = [[event({"reasoning_content": "A greeting."}), *words("Hello.")]]
-    assert speech(await say(hass, "hi")) == "Hello."
+    server.answers = [
+        [event({"reasoning_content": "A "}), event({"reasoning_content": "greeting."}), *words("Hello.")]
+    ]
+    heard: list[dict[str, Any]] = []
+    knows_owners = "context" in inspect.signature(async_get_chat_session).parameters
+    owner = {"context": Context()} if knows_owners else {}
+    with (
+        async_get_chat_session(hass, **owner) as session,
+        conversation.async_get_chat_log(
+            hass, session, None, chat_log_delta_listener=lambda log, delta: heard.append(dict(delta))
+        ) as log,
+    ):
+        result = await say(hass, "hi", conversation_id=session.conversation_id)
+        (answer,) = [each for each in log.content if isinstance(each, conversation.AssistantContent)]
+    assert (answer.content, answer.thinking_content) == ("Hello.", "A greeting.")
+    assert speech(result) == "Hello."
+    assert [each["content"] for each in heard if each.get("content")] == ["Hello."]
+
+
+async def test_a_trace_holds_the_prompt_the_tools_and_the_figures(
+    hass: HomeAssistant, server: FakeServer, lamps: None, entry: ConfigEntry
+) -> None:
+    usage = {"prompt_tokens": 40, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 30}}
+    server.answers = [
+        [call(TURN_ON, '{"name": "Kitchen lamp"}'), DONE],
+        [event({"content": "It is on."}), finish(**usage), DONE],
+    ]
+    await say(hass, "turn on the kitchen lamp")
+    events = async_get_traces()[-1].as_dict()["events"]
+    kinds = {each["event_type"] for each in events}
+    assert {"async_process", "agent_detail", "tool_call"} <= kinds
+    details = [each["data"] for each in events if each["event_type"] == "agent_detail"]
+    assert any("tools" in each and "messages" in each for each in details)
+    (stats,) = [each["stats"] for each in details if "stats" in each]
+    assert (stats["model"], stats["rounds"], stats["cached_percent"]) == ("pico-home", 2, 75.0)
+    (called,) = [each["data"] for each in events if each["event_type"] == "tool_call"]
+    assert called["tool_name"] == TURN_ON
+
+
+@pytest.mark.parametrize(
+    ("text", "listens"),
+    [("In which room?", True), ("Welke kamer？", True), ("It is on.", False), ("Is it? It is.", False)],
+)
+async def test_the_satellite_listens_on_after_a_question_and_only_then(
+    hass: HomeAssistant, server: FakeServer, entry: ConfigEntry, text: str, listens: bool
+) -> None:
+    server.answers = [words(text)]
+    assert (await say(hass, "turn on the light")).continue_conversation is listens
 
 
 @pytest.mark.parametrize("options", [{"llm_hass_api": ["gone"]}, {"prompt": "{{ broken"}])
