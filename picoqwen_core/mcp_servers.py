@@ -12,6 +12,7 @@ from picoqwen_core.named_list import parse_list, require_known, require_type, wh
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]|_(?!_)){0,30}[a-z0-9]\Z|[a-z0-9]\Z")
 _TIMEOUT = 30.0
+_SHORTEST_SECRET = 6
 _OPTION = "mcp_servers"
 # Where apps of Home Assistant find the Supervisor, and nobody else finds anything.
 SUPERVISOR = "http://supervisor"
@@ -48,6 +49,15 @@ class McpServer:
         web = not self.url or self.url.startswith(("http://", "https://"))
         self._require(web, "url", "http://HOST:PORT/PATH or https://HOST/PATH")
         self._require(1 <= self.timeout < math.inf, "timeout", "1 second or more")
+
+    def without_secrets(self, text: str) -> str:
+        """What the server says, without what it was given to keep: servers like to quote what they refuse."""
+        secrets = (self.api_key, *self.headers.values(), *self.env.values())
+        for secret in secrets:
+            # What is shorter stands in many a text by chance.
+            if secret and len(secret) >= _SHORTEST_SECRET:
+                text = text.replace(secret, "(key)")
+        return text
 
     def _require(self, allowed: bool, name: str, range_: str) -> None:
         if not allowed:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
+from picoqwen_core.counting import Counted
 from picoqwen_core.errors import BudgetExceeded
 from picoqwen_core.messages import ChatDelta, ChatRequest, Usage
 from picoqwen_core.prices import CURRENCY, FREE, PRICES_AS_OF, Price
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 _DOLLAR = 1_000_000_000
-_CHARACTERS_A_TOKEN = 3
 
 
 class Purse:
@@ -102,7 +102,7 @@ class Account:
     def __init__(self, purse: Purse, number: int | None, price: Price, prompt_tokens: int) -> None:
         """number: the budget's, None for an answer that is free."""
         self._purse, self._number, self._price = purse, number, price
-        self._prompt_tokens, self._written = prompt_tokens, 0
+        self._prompt_tokens, self._written = prompt_tokens, Counted()
         # Whether it may have worked, and will be paid, though nothing came of it.
         self.uncertain = False
         self._seen = False
@@ -112,13 +112,13 @@ class Account:
     def saw(self, delta: ChatDelta) -> None:
         """Count what came, for answers that end without a count."""
         self._seen = True
-        self._written += len(delta.content) + len(delta.reasoning)
+        self._written.add(delta.content + delta.reasoning)
         self._usage = delta.usage or self._usage
 
     async def close(self) -> float:
         """Book it, once; the cost in dollars. An answer of which nothing came is taken to cost nothing."""
         if self._cost is None:
-            counted = Usage(self._prompt_tokens, self._written // _CHARACTERS_A_TOKEN + 1)
+            counted = Usage(self._prompt_tokens, self._written.tokens + 1)
             usage = self._usage or (counted if self._seen or self.uncertain else Usage())
             nanos = self._price.nanos(usage.prompt_tokens, usage.completion_tokens)
             self._cost = nanos / _DOLLAR

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from picoqwen_core.agents.limits import Meter
+from picoqwen_core.counting import Counted
 from picoqwen_core.errors import LimitReached, ToolError
 from picoqwen_core.messages import (
     ChatDelta,
@@ -49,7 +50,8 @@ class Llm:
         tokens = self._meter.step()
         allowed = min(request.max_tokens or tokens, tokens)
         request = replace(request, model=request.model or self._model, max_tokens=allowed)
-        content, calls, reason, usage, cost = "", [], "stop", Usage(), 0.0
+        content, calls, reason, cost = "", [], "stop", 0.0
+        usage: Usage | None = None
         try:
             async with asyncio.timeout(self._meter.seconds_left()), aclosing(self._chat(request)) as deltas:
                 async for delta in deltas:
@@ -64,7 +66,10 @@ class Llm:
         except TimeoutError as err:
             raise LimitReached.of("seconds", self._meter.limits.seconds) from err
         finally:
-            self._meter.used(usage, cost)
+            # What broke off was written all the same.
+            written = Counted()
+            written.add(content)
+            self._meter.used(usage or Usage(completion_tokens=written.tokens), cost)
         return Answer(content, tuple(calls), reason)
 
     async def text(self, system: str, user: str, max_tokens: int = 400, emit: Emit | None = None) -> str:

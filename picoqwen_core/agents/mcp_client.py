@@ -70,11 +70,11 @@ class Connection:
                 try:
                     await self._connected()
                 except* _FAILURES as group:
-                    self.error = _reason(group)
+                    self.error = self.server.without_secrets(_reason(group))
                 except* Exception as group:
                     # Whatever a peer may bring the package to: the others and the server live on.
                     _LOGGER.exception("MCP server %s", self.server.name)
-                    self.error = _reason(group)
+                    self.error = self.server.without_secrets(_reason(group))
                 # A connection that held for a while begins anew.
                 held = asyncio.get_running_loop().time() - began > self._pace.backoff[1]
                 tries = 0 if held else tries
@@ -99,7 +99,7 @@ class Connection:
         except MCPError as err:
             if err.error.code == CONNECTION_CLOSED:
                 self._lose()
-            said = err.error.message[:500]
+            said = self.server.without_secrets(err.error.message)[:500]
             raise ToolError(
                 f"MCP server {self.server.name} refused the call: {said}", untrusted=True
             ) from err

@@ -8,7 +8,7 @@ import json
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from picoqwen_core.agents.registry import NAMESPACE
@@ -29,14 +29,21 @@ type Call = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteTool(Described):
-    """Hands a call on; `remote` is what the server calls the tool."""
+    """Hands a call on; `remote` is what the server calls the tool, whose keys no answer shows."""
 
     remote: str
+    server: McpServer
     call: Call
 
     async def execute(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:  # noqa: ARG002
         """What the server answers. Raises ToolError where it does not."""
-        return result_of(await self.call(self.remote, arguments))
+        result = result_of(await self.call(self.remote, arguments))
+        return replace(result, text=self.server.without_secrets(result.text), data=self._data(result.data))
+
+    def _data(self, data: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        text = json.dumps(data, ensure_ascii=False)
+        clean = self.server.without_secrets(text)
+        return data if clean == text else json.loads(clean)
 
 
 def tools_of(server: McpServer, listed: Iterable[Any], call: Call) -> list[RemoteTool]:
@@ -58,6 +65,7 @@ def tools_of(server: McpServer, listed: Iterable[Any], call: Call) -> list[Remot
             server.timeout,
             "" if server.trusted else f"the MCP server {server.name}",
             remote=wire.name,
+            server=server,
             call=call,
         )
     return list(made.values())

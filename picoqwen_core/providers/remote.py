@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import httpx2
 
+from picoqwen_core.counting import Counted
 from picoqwen_core.errors import (
     PicoQwenError,
     ProviderError,
@@ -49,8 +50,8 @@ _PROBE_SECONDS = 3.0
 _CLOSE_SECONDS = 1.0
 # Where the caller sets no limit, so that what an answer may cost is known beforehand.
 DEFAULT_MAX_TOKENS = 2048
-# Rather too many tokens than too few, for servers that do not count.
-_CHARACTERS_A_TOKEN = 3
+# Beside each message's own text: its role, and the marks around it.
+_AROUND_A_MESSAGE = "x" * 12
 # What a server that has not answered yet is taken for.
 _UNKNOWN_SECONDS = 1.0
 
@@ -129,11 +130,17 @@ class Remote(ABC):
         await self._client.close()
 
     def estimate(self, request: ChatRequest) -> Usage:
-        """The most tokens that an answer may take, roughly."""
-        read = sum(len(each.content) + 12 for each in request.messages)
-        read += sum(len(str(tool.parameters)) + len(tool.description) for tool in request.tools)
-        most = request.max_tokens or DEFAULT_MAX_TOKENS
-        return Usage(read // _CHARACTERS_A_TOKEN + 1, most)
+        """The most tokens that an answer may take, roughly: rather too many than too few."""
+        read = Counted()
+        for message in request.messages:
+            read.add(_AROUND_A_MESSAGE + message.content)
+            for call in message.tool_calls:
+                read.add(f"{call.id}{call.name}{call.arguments}")
+        for tool in request.tools:
+            read.add(f"{tool.name}{tool.description}{tool.parameters}")
+        if request.response_format is not None:
+            read.add(str(request.response_format.schema))
+        return Usage(read.tokens, request.max_tokens or DEFAULT_MAX_TOKENS)
 
     async def probe(self) -> None:
         """Ask for the list of models, which costs nothing. Raises ProviderError."""
@@ -153,11 +160,12 @@ class Remote(ABC):
     ) -> AsyncGenerator[ChatDelta]:
         """The answer to a request; create: begins a stream of a package, given the body as arguments."""
         most = request.max_tokens or DEFAULT_MAX_TOKENS
-        bounds = Bounds(most)
+        bounds, written = Bounds(most), Counted()
         with self.translated():
             async with aclosing(self._chunks(create, body)) as chunks:
                 async for chunk in chunks:
                     for delta in reader.read(chunk):
+                        written.add(delta.content + delta.reasoning)
                         yield delta
                     if bounds.passed(reader.written):
                         _LOGGER.warning(
@@ -166,8 +174,9 @@ class Remote(ABC):
                         reader.cut()
                         break
             for delta in reader.end():
+                written.add(str(delta.tool_call.arguments) if delta.tool_call else "")
                 yield delta
-        counted = Usage(self.estimate(request).prompt_tokens, reader.written // _CHARACTERS_A_TOKEN + 1)
+        counted = Usage(self.estimate(request).prompt_tokens, written.tokens)
         yield ChatDelta(finish_reason=reader.reason, usage=reader.usage or counted)
 
     def generate(self, request: GenerateRequest) -> AsyncGenerator[ChatDelta]:

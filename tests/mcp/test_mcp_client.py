@@ -1,17 +1,23 @@
 """Other MCP servers, good ones and others: their tools come and go, and nobody waits for them."""
 
 import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from picoqwen_core.agents.calling import call_tool
 from picoqwen_core.agents.mcp_client import Connection, Pace
 from picoqwen_core.agents.mcp_wire import streams
 from picoqwen_core.agents.registry import Registry
-from picoqwen_core.agents.tool import Annotations
+from picoqwen_core.agents.tool import Annotations, Described, ToolContext, ToolResult
 from picoqwen_core.mcp_servers import McpServer
 from tests.mcp.conftest import FAST, Echo, Waiting, piped, serving, until
+
+KEY = "what the other server was given"
 
 
 async def ready(connect, server: McpServer, pace: Pace = FAST) -> tuple[Registry, Connection]:
@@ -174,6 +180,46 @@ async def test_an_endless_answer_is_broken_off(connect, unused_tcp_port) -> None
     finally:
         await clients.stop()
         await runner.cleanup()
+
+
+@dataclass(frozen=True, slots=True)
+class Tell(Described):
+    """Says what it was given to keep."""
+
+    async def execute(self, arguments: Any, context: ToolContext) -> ToolResult:
+        return ToolResult(f"you are {KEY}", data={"key": KEY})
+
+
+async def test_a_key_that_a_server_quotes_is_told_to_nobody(serve, connect, caplog) -> None:
+    caplog.set_level(logging.DEBUG)
+    url = await serve(Tell("tell", "Tells"), api_key=KEY)
+    registry, _ = await ready(connect, McpServer("far", url=f"{url}/mcp", api_key=KEY))
+
+    told = await call_tool(registry.get("far__tell"), {})
+
+    assert told.text == "you are (key)"
+    assert told.data == {"key": "(key)"}
+    assert KEY not in caplog.text
+
+
+async def test_a_key_that_a_server_refuses_is_in_no_report(connect, caplog) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    async def refuse(request: web.Request) -> web.Response:
+        message = f"wrong key: {request.headers['Authorization']}"
+        number = (await request.json()).get("id")
+        error = {"jsonrpc": "2.0", "id": number, "error": {"code": -32001, "message": message}}
+        return web.json_response(error, status=200)
+
+    app = web.Application()
+    app.router.add_post("/mcp", refuse)
+    async with TestServer(app) as server:
+        _, clients = await connect(McpServer("far", url=str(server.make_url("/mcp")), api_key=KEY))
+        await until(lambda: clients.connections[0].error)
+        status = str(clients.status())
+        await clients.stop()
+    assert "wrong key: Bearer (key)" in status
+    assert KEY not in status + caplog.text
 
 
 async def test_a_cancelled_call_leaves_the_connection_as_it_was(serve, connect) -> None:
