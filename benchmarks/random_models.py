@@ -43,8 +43,14 @@ def random_model(format_name: str, dimensions: Dimensions = SMALL) -> Path:
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"qwen3-{dimensions.name}-random-{format_name.lower()}.gguf"
     if not path.exists():
-        write_gguf(path, _metadata(dimensions), _tensors(FORMATS[format_name], dimensions))
+        write_random_model(path, format_name, dimensions)
     return path
+
+
+def write_random_model(path: Path, format_name: str, dimensions: Dimensions, template: str = "") -> None:
+    """Write such a model; with a template it can be talked to."""
+    chat = {"tokenizer.chat_template": template} if template else {}
+    write_gguf(path, {**_metadata(dimensions), **chat}, _tensors(FORMATS[format_name], dimensions))
 
 
 def _metadata(dimensions: Dimensions) -> dict[str, Any]:

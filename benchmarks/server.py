@@ -3,42 +3,15 @@
 import argparse
 import asyncio
 import json
-import os
-import signal
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 
 import aiohttp
-import psutil
 
-MEGABYTE = 1_000_000
-READY = "picoqwen is ready on "
-ROOMS = ("Kitchen", "Office", "Bedroom", "Hall")
-_PARAMETERS = {
-    "type": "object",
-    "properties": {name: {"type": "string"} for name in ("name", "area", "floor", "domain")},
-}
-TOOLS = [
-    {"type": "function", "function": {"name": f"intent__{name}", "parameters": _PARAMETERS}}
-    for name in ("HassTurnOn", "HassTurnOff")
-]
-HOME = {
-    "areas": [{"id": room.lower(), "name": room} for room in ROOMS],
-    "entities": [
-        {
-            "id": f"light.{room.lower()}_lamp",
-            "name": f"{room} lamp",
-            "domain": "light",
-            "state": "off",
-            "area": room.lower(),
-        }
-        for room in ROOMS
-    ],
-}
+from benchmarks.faults import FAULTS, hub, inject
+from benchmarks.served import Server, ask, rss, session
 
 
 @dataclass(slots=True)
@@ -60,77 +33,8 @@ class Report:
     faults_survived: int = 0
     recovery_worst_s: float | None = None
     recoveries_s: dict[str, float | None] | None = None
-
-
-class Server:
-    """A server process with the built-in model."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self._process: asyncio.subprocess.Process | None = None
-
-    @property
-    def process(self) -> psutil.Process:
-        """The API process."""
-        if self._process is None:
-            raise RuntimeError("the server is not started")
-        return psutil.Process(self._process.pid)
-
-    @property
-    def worker(self) -> psutil.Process:
-        """The model's process."""
-        return self.process.children()[0]
-
-    async def start(self, port: int = 0) -> float:
-        """Start it; the seconds until it is ready."""
-        begun = time.perf_counter()
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "picoqwen_core", "serve", "--port", str(port), "--log-level", "error"),
-            stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, "PICOQWEN_MAX_CONNECTIONS": "250"},
-        )
-        if self._process.stdout is None:
-            raise RuntimeError("the server has no output")
-        line = (await asyncio.wait_for(self._process.stdout.readline(), 120)).decode()
-        if not line.startswith(READY):
-            sys.exit("error: the server did not start; what is wrong stands above")
-        self.url = line.removeprefix(READY).strip()
-        return time.perf_counter() - begun
-
-    async def stop(self, number: int = signal.SIGTERM) -> None:
-        """End it."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.send_signal(number)
-            await self._process.wait()
-
-
-@asynccontextmanager
-async def session(limit: int = 0) -> AsyncIterator[aiohttp.ClientSession]:
-    """A client with as many connections as it likes."""
-    connector = aiohttp.TCPConnector(limit=limit)
-    timeout = aiohttp.ClientTimeout(total=60)
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as client:
-        yield client
-
-
-async def ask(client: aiohttp.ClientSession, url: str, number: int = 0) -> float:
-    """One streamed command; milliseconds to its first byte. Raises where it is not a tool call to its end."""
-    room, verb = ROOMS[number % len(ROOMS)], ("on", "off")[number % 2]
-    body = {
-        "messages": [{"role": "user", "content": f"turn {verb} the {room.lower()} lamp"}],
-        "tools": TOOLS,
-        "home": HOME,
-        "stream": True,
-    }
-    begun = time.perf_counter()
-    async with client.post(f"{url}/api/v1/chat", json=body) as response:
-        response.raise_for_status()
-        first = await response.content.readany()
-        took = (time.perf_counter() - begun) * 1000
-        text = first + await response.content.read()
-    if b"HassTurn" not in text or not text.endswith(b"data: [DONE]\n\n"):
-        raise ValueError(text[-300:].decode(errors="replace"))
-    return took
+    # What health said during each fault, in this order.
+    health_said: dict[str, list[str]] | None = None
 
 
 async def under_load(server: Server, report: Report, clients: int, seconds: float) -> None:
@@ -174,109 +78,32 @@ async def soak(server: Server, report: Report, requests: int) -> None:
                 await ask(client, server.url, number)
 
         await asyncio.gather(*(some(requests // 40) for _ in range(4)))
-        before = rss(server.process) + rss(server.worker)
+        before = rss(server.process) + rss(server.worker())
         await asyncio.gather(*(some(requests * 9 // 40) for _ in range(4)))
-        after = rss(server.process) + rss(server.worker)
+        after = rss(server.process) + rss(server.worker())
     report.soak_requests = requests
     report.soak_rss_growth_percent = round((after / before - 1) * 100, 2)
 
 
-async def worker_killed(server: Server) -> None:
-    """SIGKILL in the middle of an answer."""
-    await _in_the_middle(server, lambda: server.worker.send_signal(signal.SIGKILL))
-
-
-async def worker_hung(server: Server) -> None:
-    """SIGSTOP in the middle of an answer: no sign of life any more."""
-    await _in_the_middle(server, lambda: server.worker.send_signal(signal.SIGSTOP))
-
-
-async def server_killed(server: Server) -> None:
-    """SIGKILL of the API process, and a start as a service manager does it."""
-    port = int(server.url.rpartition(":")[2])
-    await server.stop(signal.SIGKILL)
-    await server.start(port)
-
-
-async def a_thousand_clients(server: Server) -> None:
-    """1,000 connections at once; health has to answer among them."""
-
-    async def one(client: aiohttp.ClientSession) -> int:
-        try:
-            async with client.get(f"{server.url}/api/v1/models", headers={"Connection": "close"}) as response:
-                return response.status
-        except (aiohttp.ClientError, OSError):
-            return 0
-
-    async with session() as client:
-        answers = await asyncio.gather(*(one(client) for _ in range(1000)))
-    if not set(answers) <= {0, 200, 503} or 200 not in answers:
-        raise ValueError(f"answers: {sorted(set(answers))}")
-
-
-async def slow_loris(server: Server) -> None:
-    """100 connections that send their headers for ever."""
-    host, _, port = server.url.removeprefix("http://").rpartition(":")
-    for _ in range(100):
-        _, writer = await asyncio.open_connection(host, int(port))
-        writer.write(b"GET /api/v1/health HTTP/1.1\r\nX-Slow: ")
-
-
-FAULTS: tuple[Callable[[Server], Awaitable[None]], ...] = (
-    worker_killed,
-    worker_hung,
-    server_killed,
-    a_thousand_clients,
-    slow_loris,
-)
-
-
-async def _in_the_middle(server: Server, inject: Callable[[], None]) -> None:
-    async with session() as client:
-        asked = asyncio.create_task(ask(client, server.url))
-        await asyncio.sleep(0.01)
-        inject()
-        with suppress(aiohttp.ClientError, TimeoutError, ValueError):
-            await asked
-
-
-async def inject_faults(server: Server, report: Report) -> None:
+async def _inject_faults(server: Server, report: Report) -> None:
     """Each fault in turn, and the seconds from it until a command is answered again."""
-    report.recoveries_s = {}
+    report.recoveries_s, report.health_said = {}, {}
     for fault in FAULTS:
-        begun = time.perf_counter()
         report.faults_injected += 1
-        try:
-            await fault(server)
-            await asyncio.wait_for(_answered(server), 60)
-        except (TimeoutError, ValueError) as err:
-            print(f"{fault.__name__}: {err!r}", file=sys.stderr)
-            report.recoveries_s[fault.__name__] = None
-            continue
-        report.faults_survived += 1
-        report.recoveries_s[fault.__name__] = round(time.perf_counter() - begun, 2)
+        outcome = await inject(server, fault)
+        report.faults_survived += outcome.survived
+        report.recoveries_s[fault.name] = outcome.seconds
+        report.health_said[fault.name] = outcome.health
     report.recovery_worst_s = max((each for each in report.recoveries_s.values() if each), default=None)
-
-
-async def _answered(server: Server) -> None:
-    async with session() as client:
-        while True:
-            try:
-                await ask(client, server.url)
-            except (aiohttp.ClientError, ValueError):
-                await asyncio.sleep(0.05)
-            else:
-                return
-
-
-def rss(process: psutil.Process) -> float:
-    """Megabytes of resident memory."""
-    return float(process.memory_info().rss) / MEGABYTE
 
 
 async def run(arguments: argparse.Namespace) -> Report:
     """All of it, on one server."""
-    server = Server()
+    async with hub() as address:
+        return await _measured(Server(address), arguments)
+
+
+async def _measured(server: Server, arguments: argparse.Namespace) -> Report:
     try:
         report = Report(round(await server.start(), 2), 0.0, 0.0)
         report.api_rss_idle_mb = round(rss(server.process), 1)
@@ -285,9 +112,10 @@ async def run(arguments: argparse.Namespace) -> Report:
         report.first_byte_avg_ms = round(statistics.mean(first), 1)
         await under_load(server, report, arguments.streams, arguments.seconds)
         await soak(server, report, arguments.soak)
-        await inject_faults(server, report)
+        await _inject_faults(server, report)
     finally:
         await server.stop()
+        server.remove()
     report.api_rss_load_mb = round(report.api_rss_load_mb or 0, 1)
     return report
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 import aiohttp
 
-from benchmarks.server import HOME, TOOLS, Server, ask, rss, session
+from benchmarks.served import HOME, TOOLS, Server, ask, rss, session
 
 CLIENTS, REQUESTS, MOST_GROWTH_PERCENT, MOST_RECOVERY_S = 1000, 10_000, 2.0, 5.0
 
@@ -117,11 +117,11 @@ async def soak(server: Server, report: Report) -> None:
                     print(f"request {number}: {err!r}", file=sys.stderr)
 
         await asyncio.gather(*(some(report.requests // 40) for _ in range(4)))
-        report.rss_before_mb = round(rss(server.process) + rss(server.worker), 2)
+        report.rss_before_mb = round(rss(server.process) + rss(server.worker()), 2)
         begun = time.perf_counter()
         await asyncio.gather(*(some(report.requests * 9 // 40) for _ in range(4)))
         report.seconds = round(time.perf_counter() - begun, 1)
-        report.rss_after_mb = round(rss(server.process) + rss(server.worker), 2)
+        report.rss_after_mb = round(rss(server.process) + rss(server.worker()), 2)
     report.growth_percent = round((report.rss_after_mb / report.rss_before_mb - 1) * 100, 2)
 
 
@@ -134,6 +134,7 @@ async def run(clients: int, requests: int) -> Report:
         await soak(server, report)
     finally:
         await server.stop()
+        server.remove()
     return report
 
 

@@ -33,6 +33,8 @@ type EngineState = Literal["starting", "ready", "stopped", "failed"]
 
 # Seconds to wait before each restart in a row; the last one repeats.
 RESTART_DELAYS = (0.1, 1.0, 3.0, 10.0, 30.0)
+# How often a pause between restarts looks whether the model's file has changed.
+_LOOK_SECONDS = 0.5
 # Asked five times as often, the worker answers on a thread of its own: a long computation is no silence.
 HUNG_SECONDS = 10.0
 # A worker that stayed up this long has earned a fresh count of restarts.
@@ -78,6 +80,8 @@ class EngineClient:
 
     hung_seconds = HUNG_SECONDS
     _memory_step = 0
+    # What the model's file was when it was tried last.
+    _tried = (0, 0)
     # Kernels compiled, and to be compiled, by the last start; None where all were there.
     compiled: tuple[int, int] | None = None
 
@@ -236,6 +240,7 @@ class EngineClient:
     async def _launch(self) -> WorkerConnection:
         """Start a process and wait for its ready message; leaves no process behind when it fails."""
         self.state, self.compiled = "starting", None
+        self._tried = file_signature(self._model_path)
         try:
             self._connection = await WorkerConnection.launch(self._arguments())
             async with asyncio.timeout(self._start_timeout):
@@ -304,7 +309,7 @@ class EngineClient:
     async def _relaunch(self, attempt: int) -> tuple[WorkerConnection, int]:
         """Try until a worker is ready; returns it and the number of the next attempt."""
         while True:
-            await asyncio.sleep(self._restart_delays[min(attempt, len(self._restart_delays) - 1)])
+            await self._pause(self._restart_delays[min(attempt, len(self._restart_delays) - 1)])
             attempt += 1
             try:
                 connection = await self._launch()
@@ -313,6 +318,13 @@ class EngineClient:
                 continue
             self.restarts += 1
             return connection, attempt
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not on where the model's file has changed since it was tried: it may have been mended."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while (left := end - loop.time()) > 0 and file_signature(self._model_path) == self._tried:
+            await asyncio.sleep(min(left, _LOOK_SECONDS))
 
     def _arguments(self) -> list[str]:
         arguments = ["--model", str(self._model_path.resolve()), "--id", self._model_id]
@@ -328,3 +340,12 @@ class EngineClient:
             if value is not None:
                 arguments += [flag, str(value)]
         return arguments
+
+
+def file_signature(path: Path) -> tuple[int, int]:
+    """What tells one content of a file from another: its time and its size."""
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_size)

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Seque
 from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 
-from picoqwen_core.engine.client import RESTART_DELAYS, EngineClient
+from picoqwen_core.engine.client import RESTART_DELAYS, EngineClient, file_signature
 from picoqwen_core.errors import (
     CheckpointError,
     ConfigError,
@@ -97,7 +97,7 @@ class LocalProvider:
     @property
     def modified(self) -> float:
         """When the model's file changed last, in seconds since 1970."""
-        return _signature(self.path)[0] / 1e9
+        return file_signature(self.path)[0] / 1e9
 
     @property
     def models(self) -> tuple[InstalledModel, ...]:
@@ -140,7 +140,7 @@ class LocalProvider:
         """Load the model in the background; a file that could not be used is tried again once it changed."""
         if self._stopped:
             return
-        if self._unusable is not None and self._unusable != _signature(self.path):
+        if self._unusable is not None and self._unusable != file_signature(self.path):
             self._loading = self._unusable = None
         if self._loading is None:
             self._refused = None
@@ -249,7 +249,7 @@ class LocalProvider:
     async def _load(self) -> None:
         """Try until the worker is up; a file or an option that cannot be used will not mend itself."""
         for attempt in itertools.count():
-            seen = _signature(self.path)
+            seen = file_signature(self.path)
             self._failure = await self._attempt()
             self._attempted.set()
             match self._failure:
@@ -291,12 +291,3 @@ class LocalProvider:
             ) from err
         if self._refused is not None:
             raise self._refused
-
-
-def _signature(path: Path) -> tuple[int, int]:
-    """What tells one content of a file from another: its time and its size."""
-    try:
-        found = path.stat()
-    except OSError:
-        return (0, 0)
-    return (found.st_mtime_ns, found.st_size)

@@ -85,7 +85,8 @@ async def test_a_worker_without_memory_fails_the_answer_and_answers_again(tiny_m
 async def test_a_model_that_is_swapped_for_a_damaged_one_is_told_and_mended(tiny_model, tmp_path):
     path = tmp_path / "model.gguf"
     path.write_bytes(tiny_model.read_bytes())
-    async with started(path, restart_delays=(0.05,)) as client:
+    # Mended, it is tried again before its time.
+    async with started(path, restart_delays=(0.05, 600.0)) as client:
         (tmp_path / "bad").write_bytes(b"GGUF and no more")
         (tmp_path / "bad").rename(path)
         # What is loaded goes on with the file that it has open.

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -17,13 +18,15 @@ import pytest
 import picoqwen_core
 from tests.home.house import home
 from tests.home.test_plan import RECORDED
-from tests.server.conftest import KERNEL_CACHE, asking
+from tests.server.conftest import KERNEL_CACHE, ROOT, asking
 from tests.tiny import write_tiny
 
 PICOQWEN = [sys.executable, "-m", "picoqwen_core"]
 SERVE = [*PICOQWEN, "serve", "--port", "0", "--cache-dir", str(KERNEL_CACHE)]
 READY = "picoqwen is ready on http://127.0.0.1:"
 STOP_SECONDS = 5
+# A wall clock that a file sets.
+CLOCK = ROOT / "benchmarks" / "clock"
 LIMIT = aiohttp.ClientTimeout(total=30)
 
 
@@ -160,6 +163,32 @@ async def test_without_the_built_in_model_a_server_is_ready_at_once_and_the_firs
         assert psutil.Process(process.pid).children() == []
         status, _, said = await _answered(session, f"{url}/api/v1/chat", asking("hello"))
         assert (status, json.loads(said)["model"]) == (200, "pico-home")
+        assert await stop(process) == 0
+
+
+async def test_a_clock_that_jumps_in_the_middle_of_an_answer_breaks_nothing(tmp_path: Path, monkeypatch):
+    model = str(write_tiny(tmp_path / "tiny.gguf"))
+    ahead = tmp_path / "ahead"
+    ahead.write_text("0")
+    monkeypatch.setenv("PYTHONPATH", str(CLOCK))
+    monkeypatch.setenv("SECONDS_AHEAD", str(ahead))
+    async with (
+        started("--model", model, "--no-built-in") as process,
+        aiohttp.ClientSession(timeout=LIMIT) as session,
+    ):
+        url = await url_of(process)
+        for seconds in (365 * 86_400, -86_400):
+            body = asking(stream=True, max_tokens=100)
+            async with session.post(f"{url}/api/v1/chat", json=body) as response:
+                await response.content.readuntil(b"\n\n")
+                ahead.write_text(str(seconds))
+                assert (await response.text()).endswith("data: [DONE]\n\n")
+            status, _, said = await _answered(session, f"{url}/api/v1/chat", asking(max_tokens=2))
+            assert status == 200
+            assert json.loads(said)["created"] - time.time() == pytest.approx(seconds, abs=3600)
+            async with session.get(f"{url}/api/v1/health") as response:
+                health = await response.json()
+            assert (health["status"], 0 <= health["uptime_s"] < 3600) == ("ok", True)
         assert await stop(process) == 0
 
 
