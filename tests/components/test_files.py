@@ -94,7 +94,7 @@ def test_every_issue_that_is_raised_has_a_text() -> None:
     )
 
 
-@pytest.mark.parametrize("platform", ["button", "event", "sensor", "update"])
+@pytest.mark.parametrize("platform", ["binary_sensor", "button", "event", "select", "sensor", "update"])
 def test_every_entity_has_a_name_and_an_icon(platform: str) -> None:
     keys = found(r'translation_key="(\w+)"', platform) - set(load("translations/en.json")["exceptions"])
     assert keys == set(load("translations/en.json")["entity"][platform])

@@ -1,10 +1,15 @@
 """Setting the entry up: with the server there, away, back, and taking it down again."""
 
+import asyncio
+import inspect
 from datetime import timedelta
 
 from fake_server import FakeServer
-from homeassistant.config_entries import ConfigEntry, ConfigEntryState
+from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigEntryState
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import llm
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
@@ -43,3 +48,62 @@ async def test_unloading_takes_the_agent_away_and_removing_its_entry_too(
     await hass.config_entries.async_remove(entry.entry_id)
     await hass.async_block_till_done()
     assert hass.states.get(AGENT) is None
+
+
+async def test_an_agents_device_comes_and_goes_with_it_and_all_with_the_entry(
+    hass: HomeAssistant, server: FakeServer, entry: ConfigEntry
+) -> None:
+    def devices() -> set[str | None]:
+        registry = dr.async_get(hass)
+        return {each.name for each in dr.async_entries_for_config_entry(registry, entry.entry_id)}
+
+    before = {"Pico-Qwen", "Pico-Qwen server"}
+    assert devices() == before
+    form = await hass.config_entries.subentries.async_init(
+        (entry.entry_id, "conversation"), context={"source": SOURCE_USER}
+    )
+    await hass.config_entries.subentries.async_configure(form["flow_id"], {"name": "Butler"})
+    await hass.async_block_till_done()
+    assert devices() == {*before, "Butler"}
+    butler = next(each for each in entry.subentries.values() if each.title == "Butler")
+    hass.config_entries.async_remove_subentry(entry, butler.subentry_id)
+    await hass.async_block_till_done()
+    assert devices() == before
+    assert hass.states.get("conversation.butler") is None
+    await hass.config_entries.async_remove(entry.entry_id)
+    await hass.async_block_till_done()
+    assert devices() == set()
+    assert er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id) == []
+
+
+async def test_reloading_again_and_again_leaves_no_listener_task_or_api_behind(
+    hass: HomeAssistant, server: FakeServer, entry: ConfigEntry
+) -> None:
+    server.has_events = True
+
+    def left() -> tuple[dict[str, int], int, list[str], int]:
+        running = [each.get_coro() for each in asyncio.all_tasks() if not each.done()]
+        tasks = [each for each in running if "components/picoqwen" in inspect.getfile(each.cr_code)]
+        apis = sorted(api.id for api in llm.async_get_apis(hass))
+        return dict(hass.bus.async_listeners()), len(tasks), apis, len(hass.states.async_all())
+
+    form = await hass.config_entries.subentries.async_init(
+        (entry.entry_id, "actions"), context={"source": SOURCE_USER}
+    )
+    await hass.config_entries.subentries.async_configure(
+        form["flow_id"], {"name": "Set", "services": ["light.turn_on"]}
+    )
+    await hass.async_block_till_done()
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    before = left()
+    assert before[1] == 1, "it listens to the server's events"
+    for _ in range(3):
+        await hass.config_entries.async_reload(entry.entry_id)
+        await hass.async_block_till_done()
+    assert left() == before
+    await hass.config_entries.async_unload(entry.entry_id)
+    await hass.async_block_till_done()
+    _, tasks, apis, _ = left()
+    assert tasks == 0
+    assert not any(each.startswith("picoqwen_") for each in apis)
