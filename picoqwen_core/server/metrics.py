@@ -32,7 +32,7 @@ async def measured(deltas: AsyncGenerator[ChatDelta], state: State, model: str) 
                 first = now
                 state.metrics.begun(first - start)
             if delta.finish_reason is not None:
-                state.metrics.ended(delta, now - first)
+                state.metrics.ended(delta, now - first, now - start)
                 usage = delta.usage
                 state.events.send(
                     {

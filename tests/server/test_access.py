@@ -205,6 +205,20 @@ async def test_metrics_count_requests_tokens_and_time(serve, http):
         assert line.startswith("# ") or float(line.rpartition(" ")[2]) >= 0
 
 
+async def test_the_speed_is_that_of_writing_or_of_the_whole_where_all_came_at_once(serve, http):
+    end = ChatDelta(finish_reason="stop", usage=Usage(7, 11, 0))
+    speeds = []
+    for answer in ((0.5, ChatDelta("hi"), end), (ChatDelta("hi"), 0.5, end)):
+        url = await serve(FakeProvider(*answer))
+        async with http.post(f"{url}/api/v1/chat", json=asking()) as response:
+            await response.read()
+        async with http.get(f"{url}/api/v1/status") as response:
+            speeds.append((await response.json())["tokens_per_second"])
+    # 11 tokens in half a second and all that comes beside it; 10 behind the first one.
+    assert 0 < speeds[0] <= 22
+    assert 0 < speeds[1] <= 20
+
+
 async def test_the_status_tells_what_was_done(serve, http):
     url = await serve(FakeProvider(ChatDelta("hi"), END))
     async with http.post(f"{url}/api/v1/chat", json=asking()) as response:
