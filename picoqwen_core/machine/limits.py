@@ -44,7 +44,11 @@ def read_memory(root: Path = Path("/")) -> Memory:
     told = _pairs(root / "proc/meminfo", ":")
     folders = list(_folders(root, "memory"))
     stalled = _stalled([*(each / "memory.pressure" for each in folders), root / "proc/pressure/memory"])
-    kills = max((_pairs(each / "memory.events", " ").get("oom_kill", 0) for each in folders), default=0)
+    # memory.oom_control is version 1's.
+    told_kills = (
+        _pairs(each / name, " ") for each in folders for name in ("memory.events", "memory.oom_control")
+    )
+    kills = max((each.get("oom_kill", 0) for each in told_kills), default=0)
     total, available = told.get("MemTotal", 0) << 10, told.get("MemAvailable", 0) << 10
     memory = Memory(total, available, stalled=stalled, kills=kills)
     for folder in folders:

@@ -21,6 +21,7 @@ def root(tmp_path: Path):
             "psi": "proc/pressure/memory",
             "group_psi": "sys/fs/cgroup/memory.pressure",
             "events": "sys/fs/cgroup/memory.events",
+            "control": "sys/fs/cgroup/memory/memory.oom_control",
         }
         for name, text in files.items():
             path = tmp_path / places[name]
@@ -60,6 +61,11 @@ def test_the_stalls_of_a_container_count_before_those_of_the_machine(root):
 
 def test_what_the_kernel_ended_for_want_of_memory_is_counted(root):
     assert read_memory(root(meminfo=MEMINFO, events="low 0\nhigh 9\nmax 4\noom 2\noom_kill 2\n")).kills == 2
+
+
+def test_in_the_first_version_of_control_groups_it_is_counted_elsewhere(root):
+    told = "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"
+    assert read_memory(root(meminfo=MEMINFO, control=told)).kills == 3
 
 
 def test_where_nothing_is_told_there_is_nothing_known(tmp_path: Path):
