@@ -1,4 +1,4 @@
-"""The page with the keyboard alone, on a phone, without motion, at a first start, and beside other servers."""
+"""The page by keys alone, on a phone, without motion, at a first start, and beside other servers."""
 
 import os
 import signal
