@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientSession, web
+from aiohttp import ClientResponse, ClientSession, web
 
 from benchmarks.stand_ins import COMPLETION_TOKENS, ENDLESS, FAULTS, PROMPT_TOKENS, WORDS, StandIn
 from picoqwen_core.budget import Budget
@@ -119,29 +119,29 @@ async def inject(local: LocalProvider, server: StandIn, fault: str) -> Fault:
     capped = {"budget_per_day": _BUDGET} if fault == _CLOCK_SKEW else {}
     first, heard, ended = None, "", None
     served: dict[str, Any] = {}
-    start = time.perf_counter()
-    async with (
-        serving(local, upstreams, **capped) as url,
-        ClientSession() as session,
-        session.post(f"{url}/api/v1/chat", json=body) as response,
-    ):
-        async for line in response.content:
-            if not line.startswith(b"data: {"):
-                continue
-            chunk = json.loads(line[6:])
-            served = chunk.get("picoqwen", served)
-            for choice in chunk.get("choices", ()):
-                heard += choice["delta"].get("content") or ""
-                ended = choice["finish_reason"] or ended
-            # The words of a server that fails in the middle do not count; the mark behind them does.
-            if first is None and not BROKEN.startswith(heard):
-                first = time.perf_counter() - start
+    async with serving(local, upstreams, **capped) as url, ClientSession() as session:
+        start = time.perf_counter()
+        async with session.post(f"{url}/api/v1/chat", json=body) as response:
+            async for chunk in _chunks(response):
+                served = chunk.get("picoqwen", served)
+                for choice in chunk.get("choices", ()):
+                    heard += choice["delta"].get("content") or ""
+                    ended = choice["finish_reason"] or ended
+                # The words of a server that fails in the middle do not count; the mark behind them does.
+                if first is None and not BROKEN.startswith(heard):
+                    first = time.perf_counter() - start
     if fault == ENDLESS:
         first = time.perf_counter() - start if ended == "length" else None
     elif served.get("provider") != "local":
         first = None
     told = " ".join(heard.split())
     return Fault(fault, first, told[:70], served.get("provider", "nobody"), served.get("cost", 0.0))
+
+
+async def _chunks(response: ClientResponse) -> AsyncIterator[dict[str, Any]]:
+    async for line in response.content:
+        if line.startswith(b"data: {"):
+            yield json.loads(line[6:])
 
 
 async def router_overhead(local: LocalProvider, server: StandIn, requests: int) -> float:

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 _PROBE_JITTER = 0.1
-# Somebody listens for 5 seconds; what is left is for this machine to begin.
-FAILOVER_SECONDS = 4.8
+# Somebody listens for 5 seconds; what is left is for this machine to begin, which may be busy.
+FAILOVER_SECONDS = 4.6
 # Where nothing was lost yet everybody has the time of their settings; less than that last is no chance.
 _AT_ONCE_SECONDS, _LEAST_SECONDS = 0.5, 0.3
 

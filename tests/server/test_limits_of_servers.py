@@ -19,7 +19,7 @@ from tests.server.test_hybrid import HERE, THERE, ask, cloud, text
 
 
 @asynccontextmanager
-async def house(tmp_path: Path, *upstreams, failover_seconds: float = 4.8, **more):
+async def house(tmp_path: Path, *upstreams, failover_seconds: float = 4.6, **more):
     """This machine after these servers; its URL, and what chooses among them."""
     settings = Settings(
         port=0, upstreams=upstreams, routing="cloud_first", budget_file=tmp_path / "b.db", **more
