@@ -1,6 +1,7 @@
 """Several agents of one entry, and what a reload, an unload and a removal leave, in a real Home Assistant."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -187,3 +188,21 @@ async def test_reload_and_unload_leave_nothing_behind(house: House) -> None:
 
     await delete(house, subentry)
     assert "Lamps only" not in await api_names(house)
+
+
+# What Home Assistant says of every custom integration, and what other tests here provoke.
+EXPECTED = (
+    "has not been tested by Home Assistant",
+    "cannot be reached",
+    "could not answer",
+    "Error fetching",
+)
+
+
+async def test_home_assistants_log_has_no_complaint_about_us(running_house: House) -> None:
+    """No deprecated call, no blocking one, no exception that nobody caught."""
+    log = running_house.home_assistant.process.log.read_text(encoding="utf-8", errors="replace")
+    complaints = [line for line in log.splitlines() if re.search(r" (WARNING|ERROR|CRITICAL) ", line)]
+    ours = [line for line in complaints if "picoqwen" in line]
+    assert [line for line in ours if not any(each in line for each in EXPECTED)] == []
+    assert "custom_components/picoqwen" not in log, "a traceback that goes through us"
