@@ -83,11 +83,16 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return _answer(request, error_body(unexpected(request, err)), 500, {})
 
 
+def is_plain(path: str) -> bool:
+    """Whether a path is one of Ollama's, whose clients expect an error as text."""
+    return path.startswith("/api/") and not path.startswith("/api/v1/")
+
+
 def _answer(
     request: web.Request, body: dict[str, dict[str, str]], status: int, headers: dict[str, str]
 ) -> web.Response:
     """An error as the callers of this path expect it: Ollama's are a plain text under `error`."""
-    if request.path.startswith("/api/") and not request.path.startswith("/api/v1/"):
+    if is_plain(request.path):
         plain = {"error": body["error"]["message"], "code": body["error"]["code"]}
         return web.json_response(plain, status=status, headers=headers)
     return web.json_response(body, status=status, headers=headers)

@@ -15,6 +15,7 @@ from picoqwen_core.server.answers import ANSWERS, FLOW_EVENT
 from picoqwen_core.server.downloads import DOWNLOAD
 from picoqwen_core.server.fields import JSON_SCHEMAS, NULLABLE
 from picoqwen_core.server.flows import RESUME, RUN
+from picoqwen_core.server.middleware import is_plain
 from picoqwen_core.server.models import LOAD
 from picoqwen_core.server.page import ROUTES as PAGE_ROUTES
 from picoqwen_core.server.schemas import CHAT, DETOKENIZE, GENERATE, SCORE, TOKENIZE
@@ -39,13 +40,34 @@ BODIES: dict[str, Any] = {
     "/api/chat": ollama_bodies.CHAT,
     "/api/generate": ollama_bodies.GENERATE,
 }
+_TEXT = {"type": "string"}
 _ERROR = {
     "type": "object",
     "required": ["error"],
-    "properties": {"error": {"type": ["object", "string"]}},
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "code"],
+            "properties": {
+                "message": _TEXT,
+                "type": {"enum": ["invalid_request_error", "server_error"]},
+                "code": _TEXT,
+            },
+        }
+    },
+}
+# Under Ollama's paths, as its clients read it.
+_PLAIN_ERROR = {
+    "type": "object",
+    "required": ["error", "code"],
+    "properties": {"error": _TEXT, "code": _TEXT},
 }
 # The success of a route where it is not 200.
 _SUCCESS = {("POST", "/api/v1/downloads"): ("200", "202"), ("GET", "/api/v1/events"): ("101",)}
+_FAILURES = {
+    "4XX": "The request cannot be met as it is; `code` says why.",
+    "5XX": "It failed here, or cannot be met now; `code` says why, and `Retry-After` when to try again.",
+}
 _TYPES = ("application/json", "text/event-stream", "application/x-ndjson", "text/plain", "text/html")
 
 
@@ -92,7 +114,7 @@ def make_document(app: web.Application) -> dict[str, Any]:
         "paths": paths,
         "components": {
             # Events of a run, which a stream sends; OpenAPI 3.1 has no place for them beside an answer.
-            "schemas": {"Error": _ERROR, "FlowEvent": FLOW_EVENT},
+            "schemas": {"Error": _ERROR, "PlainError": _PLAIN_ERROR, "FlowEvent": FLOW_EVENT},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -103,11 +125,12 @@ def _operation(method: str, path: str, text: str) -> dict[str, Any]:
         status: {"description": "Done.", "content": {kind: {} for kind in _TYPES} | _json(method, path)}
         for status in _SUCCESS.get((method, path), ("200",))
     }
-    error = {"$ref": "#/components/schemas/Error"}
-    failure = {"description": "Refused or failed.", "content": {"application/json": {"schema": error}}}
+    name = "PlainError" if is_plain(path) else "Error"
+    error = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+    failures = {status: {"description": told, "content": error} for status, told in _FAILURES.items()}
     operation: dict[str, Any] = {
         "summary": text.strip().partition("\n")[0],
-        "responses": {**success, "default": failure},
+        "responses": {**success, **failures},
     }
     if method != "GET" and path in BODIES:
         schema = json_schema(BODIES[path])
