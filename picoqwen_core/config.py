@@ -23,7 +23,7 @@ from picoqwen_core.upstreams import HEDGES, PRIVACY, STRATEGIES, Upstream, parse
 BUILT_IN_MODEL = Path(__file__).parent / "home" / "models" / "pico-home.gguf"
 # How to run on a processor (strategy.PROFILES), and how the KV cache is kept (model.kv_cache.KIND_BITS).
 CPU_TARGETS = ("auto", "intel_n100", "raspberry_pi_4", "raspberry_pi_5", "generic")
-KV_CACHES = ("auto", "int8", "f16", "f32")
+KV_CACHES = ("auto", "k8v4", "int8", "f16", "f32")
 SEARCH_ENGINES = ("duckduckgo", "searxng")
 AGENT_TOOLS = ("web_search", "read_page", "calculator", "date_time", "convert_units", "notes")
 LOG_FORMATS = ("text", "json")

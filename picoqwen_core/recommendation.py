@@ -8,8 +8,8 @@ from picoqwen_core.machine.limits import Memory
 VOCABULARY, HEAD_DIM, KV_HEADS = 151_936, 128, 8
 # Bits of a weight in the files that Qwen publishes; Q4_K_M keeps some matrices in 6 bits.
 FORMAT_BITS = {"Q8_0": 8.5, "Q4_K_M": 4.95}
-# An INT8 cache has a float16 scale for each 32 elements.
-CACHE_BITS = {"f32": 32.0, "f16": 16.0, "int8": 8.5}
+# Of keys and of values; integers have a float16 scale for each 32 elements.
+CACHE_BITS = {"f32": (32.0, 32.0), "f16": (16.0, 16.0), "int8": (8.5, 8.5), "k8v4": (8.5, 4.5)}
 # Tokens and merges in the file.
 _TOKENIZER_BYTES = 6_000_000
 # A worker without weights and cache: Python, numba, compiled kernels, the tokenizer, scratch. Measured: 252
@@ -98,7 +98,7 @@ def weight_bytes(model: Dimensions, quantization: str) -> int:
 
 def cache_bytes(model: Dimensions, context: int, kind: str) -> int:
     """Bytes of keys and values of `context` tokens."""
-    return int(2 * model.layers * KV_HEADS * HEAD_DIM * context * CACHE_BITS[kind] / 8)
+    return int(model.layers * KV_HEADS * HEAD_DIM * context * sum(CACHE_BITS[kind]) / 8)
 
 
 def _candidates(bandwidth: float) -> Iterator[Recommendation]:
@@ -114,7 +114,7 @@ def _candidates(bandwidth: float) -> Iterator[Recommendation]:
                     model=model.name,
                     quantization=quantization,
                     context_length=context,
-                    kv_cache="int8",
-                    memory_bytes=weights + cache_bytes(model, context, "int8") + WORKER_BYTES,
+                    kv_cache="k8v4",
+                    memory_bytes=weights + cache_bytes(model, context, "k8v4") + WORKER_BYTES,
                     tokens_per_second=round(_SHARE * bandwidth / (weights - unread), 1),
                 )

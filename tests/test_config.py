@@ -160,7 +160,7 @@ def test_every_setting_can_stand_in_a_file_and_in_the_environment(tmp_path: Path
         ({"PICOQWEN_MAX_CONTEXT_LENGTH": "8"}, "max_context_length is 8; allowed: 64 or more"),
         ({"PICOQWEN_NICE": "20"}, "nice is 20; allowed: 0 to 19"),
         ({"PICOQWEN_CPU_TARGET": "z80"}, "cpu_target is 'z80'; allowed: auto, intel_n100, raspberry_pi_4"),
-        ({"PICOQWEN_KV_CACHE": "q4"}, "kv_cache is 'q4'; allowed: auto, int8, f16, f32"),
+        ({"PICOQWEN_KV_CACHE": "q4"}, "kv_cache is 'q4'; allowed: auto, k8v4, int8, f16, f32"),
         ({"PICOQWEN_PARALLEL_REQUESTS": "9"}, "parallel_requests is 9; allowed: 1 to 8"),
         ({"PICOQWEN_CACHE_MEMORY_MB": "0"}, "cache_memory_mb is 0; allowed: 1 or more"),
         ({"PICOQWEN_CACHE_FILE_MB": "-1"}, "cache_file_mb is -1; allowed: 0 or more"),

@@ -36,7 +36,7 @@ def fitting_context(wanted: int, weights: int, cache: Callable[[int], int], avai
         raise InsufficientMemory(
             f"a context of {context} tokens needs {cache(context) / _MEGABYTE:.0f} MB beside the model's "
             f"{weights / _MEGABYTE:.0f} MB, and {available / _MEGABYTE:.0f} MB of memory are available; "
-            "end something else, or take a smaller model or kv_cache int8"
+            "end something else, or take a smaller model or kv_cache int8 or k8v4"
         )
     _LOGGER.warning(
         "A context of %s tokens needs %.0f MB, for which there is no room beside the model's %.0f MB in "

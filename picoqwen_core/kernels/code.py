@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba import cfunc, types
 from numba.core.extending import intrinsic
 
-from picoqwen_core.kernels import attention, attention_int8, gemm, gemv, tiles
+from picoqwen_core.kernels import attention, attention_int8, attention_values, gemm, gemv, tiles
 from picoqwen_core.kernels.blocks import BLOCKS, Block
 from picoqwen_core.kernels.compiled import FLOATS
 from picoqwen_core.kernels.floats import (
@@ -30,7 +30,14 @@ from picoqwen_core.kernels.simd import I64
 
 _SIGNATURE = types.void(*[types.int64] * 7)
 _KINDS: dict[int, Block | Number] = {kind.type_id: kind for kind in (*BLOCKS.values(), *NUMBERS)}
-_CACHE_NUMBERS = {"f32": FLOAT32, "f16": FLOAT16}
+# How a kind of cache keeps its values; keys as the same numbers, or as int8.
+_CACHE_VALUES = {
+    "f32": FLOAT32,
+    "f16": FLOAT16,
+    "int8": attention_values.INT8,
+    "k8v4": attention_values.INT4,
+}
+CACHE_KINDS = tuple(_CACHE_VALUES)
 _compiled = cfunc(_SIGNATURE, cache=True, fastmath=FLOATS, error_model="numpy")
 
 
@@ -79,16 +86,16 @@ def panel_code(type_id: int) -> int:
 
 @cache
 def store_code(cache_kind: str) -> int:
-    """(attention_job, -, ...): keys and values of one position into a cache of kind f32, f16 or int8."""
-    number = _CACHE_NUMBERS.get(cache_kind)
-    return (_store_numbers(number) if number else _store_int8()).address
+    """(attention_job, -, ...): keys and values of one position into a cache of one of the CACHE_KINDS."""
+    values = _CACHE_VALUES[cache_kind]
+    return (_store_numbers(values) if isinstance(values, Number) else _store_integers(values)).address
 
 
 @cache
 def attend_code(cache_kind: str) -> int:
     """(attention_job, -, ...): attention over a cache of that kind."""
-    number = _CACHE_NUMBERS.get(cache_kind)
-    return (_attend_numbers(number) if number else _attend_int8()).address
+    values = _CACHE_VALUES[cache_kind]
+    return (_attend_numbers(values) if isinstance(values, Number) else _attend_integers(values)).address
 
 
 def takes_few_tokens(type_id: int) -> bool:
@@ -211,10 +218,10 @@ def _store_numbers(number: Number):
     return store
 
 
-def _store_int8():
+def _store_integers(values: attention_values.Values):
     @_compiled
     def store(job, _a, _b, _c, _d, _e, _f):
-        attention_int8.store_key_value(job)
+        attention_int8.store_key_value(values, job)
 
     return store
 
@@ -227,9 +234,9 @@ def _attend_numbers(number: Number):
     return attend
 
 
-def _attend_int8():
+def _attend_integers(values: attention_values.Values):
     @_compiled
     def attend(job, _a, _b, _c, _d, _e, _f):
-        attention_int8.attend(job)
+        attention_int8.attend(values, job)
 
     return attend

@@ -22,8 +22,8 @@ from picoqwen_core.kernels.rope import rope
 # Rows of the weight table: one matrix each, per layer, then the embedding and the head.
 Q, K, V, OUTPUT, GATE, UP, DOWN, PER_LAYER = range(8)
 # Columns of the table of sequences: address of the addresses of a cache's blocks, bytes of one head's keys in
-# a block (and of its values, which follow them), and the code of the cache's kind (kernels.code).
-BLOCK_TABLE, HEAD_BYTES, STORE_CODE, ATTEND_CODE, SEQUENCE_COLUMNS = range(5)
+# a block and of its values, which follow them, and the code of the cache's kind (kernels.code).
+BLOCK_TABLE, KEY_BYTES, VALUE_BYTES, STORE_CODE, ATTEND_CODE, SEQUENCE_COLUMNS = range(6)
 # Columns of the table of blocks: the sequence, the first token and the number of tokens. Attention takes a
 # block of tokens and one key-value head at a time.
 BLOCK_SEQUENCE, BLOCK_FIRST, BLOCK_TOKENS, BLOCK_COLUMNS = range(4)
@@ -133,10 +133,11 @@ def _sequence(p, number, index):
 @kernel
 def _fill_cache(job, p, owner, head):
     """Where keys and values of a head (of all layers' heads) are."""
-    size = _sequence(p, owner, HEAD_BYTES)
+    keys = _sequence(p, owner, KEY_BYTES)
+    first = head * (keys + _sequence(p, owner, VALUE_BYTES))
     fill(job, attention_job.TABLE, _sequence(p, owner, BLOCK_TABLE))
-    fill(job, attention_job.KEYS, 2 * head * size)
-    fill(job, attention_job.VALUES, (2 * head + 1) * size)
+    fill(job, attention_job.KEYS, first)
+    fill(job, attention_job.VALUES, first + keys)
 
 
 @kernel

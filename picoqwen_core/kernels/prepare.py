@@ -60,7 +60,7 @@ def parts_for(type_ids: Iterable[int], cache_kinds: Iterable[str]) -> list[str]:
 def all_parts() -> list[str]:
     """Every part there is."""
     type_ids = [*(block.type_id for block in BLOCKS.values()), *(number.type_id for number in NUMBERS)]
-    return parts_for(type_ids, ("f32", "f16", "int8"))
+    return parts_for(type_ids, code.CACHE_KINDS)
 
 
 def prepare(parts: Iterable[str], processes: int) -> None:

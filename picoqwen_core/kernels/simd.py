@@ -83,6 +83,12 @@ def _like(value, element):
     return ir.VectorType(element, value.type.count) if vector else element
 
 
+def call_llvm(builder, name, result, args):
+    """Call one of LLVM's intrinsics."""
+    signature = ir.FunctionType(result, [arg.type for arg in args])
+    return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), args)
+
+
 def operation(result, *arguments):
     """Make an intrinsic from a function (builder, *args) -> LLVM value, with fixed types."""
 
@@ -161,10 +167,6 @@ def vector_ops(lanes):
     def broadcast_f32(builder, at):
         """The float32 at an address in every lane."""
         return splat(builder, load_at(builder, at, F32), lanes)
-
-    @operation(f32v, address)
-    def load_i8_as_f32(builder, at):
-        return builder.sitofp(load_at(builder, at, ir.VectorType(I8, lanes)), f32v.llvm)
 
     @operation(types.void, address, i32v)
     def store_i32(builder, at, value):

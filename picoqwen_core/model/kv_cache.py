@@ -12,28 +12,31 @@ from picoqwen_core.kernels.chunks import STEP
 from picoqwen_core.kernels.code import attend_code, store_code
 from picoqwen_core.model.config import Qwen3Config
 
-# Bits of an element; int8 has a float16 scale for each 32 of them.
-KIND_BITS = {"f32": 32.0, "f16": 16.0, "int8": 8.5}
+# Bits of a number in keys and in values; int8 and int4 have a float16 scale for each 32 of them.
+KIND_BITS = {"f32": (32.0, 32.0), "f16": (16.0, 16.0), "int8": (8.5, 8.5), "k8v4": (8.5, 4.5)}
+_INTEGERS = ("int8", "k8v4")
 
 
-def head_bytes(config: Qwen3Config, kind: str) -> int:
+def head_bytes(config: Qwen3Config, kind: str) -> tuple[int, int]:
     """Bytes of one head's keys in a block, and of its values."""
-    return int(POSITIONS * config.head_dim * KIND_BITS[kind] / 8)
+    keys, values = (int(POSITIONS * config.head_dim * bits / 8) for bits in KIND_BITS[kind])
+    return keys, values
 
 
 def cache_bytes(config: Qwen3Config, capacity: int, kind: str) -> int:
     """Bytes of a cache for `capacity` tokens."""
-    return -(-capacity // POSITIONS) * 2 * config.n_layers * config.n_kv_heads * head_bytes(config, kind)
+    heads = config.n_layers * config.n_kv_heads
+    return -(-capacity // POSITIONS) * heads * sum(head_bytes(config, kind))
 
 
 def kind_for(config: Qwen3Config, wanted: str) -> str:
-    """The kind to use where `wanted` is asked for: int8 needs heads that fill whole steps of the kernels.
+    """The kind to use where `wanted` is asked for: integers need heads that fill whole steps of the kernels.
 
     Raises ConfigError for an unknown kind.
     """
     if wanted not in KIND_BITS:
         raise ConfigError(f"the KV cache's kind is {wanted!r}; allowed: {', '.join(KIND_BITS)}")
-    return "f16" if wanted == "int8" and config.head_dim % STEP else wanted
+    return "f16" if wanted in _INTEGERS and config.head_dim % STEP else wanted
 
 
 class KVBlock:
@@ -60,8 +63,9 @@ class KVBlock:
 class KVCache:
     """Keys (after norm and RoPE) and values of up to `capacity` tokens; `length` are in it.
 
-    kind: f32, f16 or int8, laid out as kernels.attention and kernels.attention_int8 read them: in each block
-    a region for each layer and key-value head, its keys and then its values.
+    kind: f32, f16, int8 or k8v4 (keys in int8, values in int4), laid out as kernels.attention and
+    kernels.attention_int8 read them: in each block a region for each layer and key-value head, its keys and
+    then its values.
     """
 
     def __init__(self, config: Qwen3Config, capacity: int, kind: str) -> None:
@@ -73,7 +77,7 @@ class KVCache:
         self._table = np.zeros(count, np.int64)
         self.row = (
             self._table.ctypes.data,
-            head_bytes(config, kind),
+            *head_bytes(config, kind),
             store_code(kind),
             attend_code(kind),
         )

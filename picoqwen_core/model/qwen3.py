@@ -59,7 +59,7 @@ class Qwen3:
         self.checkpoint = checkpoint
         self.small = checkpoint.size <= MAX_PACKED_BYTES
         # A small model's cache is small in any kind.
-        chosen = ("f32" if self.small else "int8") if kv_cache == "auto" else kv_cache
+        chosen = ("f32" if self.small else "k8v4") if kv_cache == "auto" else kv_cache
         self.cache_kind = kind_for(config, chosen)
         self.chunk_tokens = CHUNK_TOKENS if config.hidden_size <= _WIDE_HIDDEN else WIDE_CHUNK_TOKENS
         self._shape = _shape(config)
@@ -78,7 +78,7 @@ class Qwen3:
     ) -> Qwen3:
         """Check shapes and prepare to run; of a large model nothing is copied but the norms.
 
-        kv_cache: how caches keep keys and values, see KVCache; "auto" is f32 for a small model, else int8.
+        kv_cache: how caches keep keys and values, see KVCache; "auto" is f32 for a small model, else k8v4.
         Raises CheckpointError for another architecture, missing tensors and wrong shapes.
         """
         embedding = checkpoint.tensor("token_embd.weight")

@@ -7,9 +7,11 @@ import psutil
 import pytest
 
 from picoqwen_core.engine.loaded import LoadedModel, Wishes
+from picoqwen_core.engine.setup import keep_prefixes, make_engine
 from picoqwen_core.errors import ConfigError
 from picoqwen_core.loaders.gguf import open_gguf
-from picoqwen_core.messages import GenerateRequest
+from picoqwen_core.messages import GenerateRequest, SamplingParams
+from picoqwen_core.model.kv_cache import KIND_BITS
 from picoqwen_core.model.qwen3 import Qwen3
 from tests.engine.conftest import GREEDY, collect, new_client
 from tests.factories import write_tiny_gguf
@@ -45,10 +47,29 @@ async def test_a_processor_that_this_is_not_is_refused_with_the_reason(tiny_mode
     await client.stop()
 
 
-@pytest.mark.parametrize("kind", ["f32", "f16", "int8"])
+@pytest.mark.parametrize("kind", KIND_BITS)
 def test_a_model_keeps_its_cache_as_wanted(tmp_path, kind):
     checkpoint = open_gguf(write_tiny_gguf(tmp_path / "m.gguf", head_dim=128))
     assert Qwen3.from_checkpoint(checkpoint, threads=1, kv_cache=kind).new_cache(64).kind == kind
+
+
+@pytest.mark.parametrize("kind", KIND_BITS)
+def test_what_was_read_comes_back_after_a_restart_in_every_kind_of_cache(tmp_path, kind):
+    path = write_tiny_gguf(tmp_path / "m.gguf", head_dim=128, context_length=1000)
+    wishes = Wishes(context_length=700, prefixes=tmp_path, file_bytes=50_000_000)
+    answers, read = [], []
+    for _ in range(2):
+        model = Qwen3.from_checkpoint(open_gguf(path), threads=1, kv_cache=kind)
+        engine = make_engine(model, None, wishes)
+        saver = keep_prefixes(engine, model, wishes)
+        prompt, params = [token % 90 for token in range(600)], SamplingParams(temperature=1, seed=3)
+        answers.append(list(engine.generate(prompt, params, max_tokens=20, stop_ids=frozenset())))
+        read.append(engine.stats.prefilled_tokens)
+        saver.idle()
+        saver.wait()
+    assert answers[1] == answers[0]
+    assert read[0] >= len(prompt)
+    assert read[1] < 20
 
 
 def test_a_cache_that_the_model_cannot_have_is_told(tiny_model, caplog):

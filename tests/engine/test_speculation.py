@@ -102,13 +102,14 @@ def test_a_draft_model_reads_a_long_prompt_in_pieces():
     assert [draft.guess(ids, 2) for _ in range(3)] == [[], [], [0, 1]]
 
 
+@pytest.mark.parametrize(("head_dim", "kind"), [(64, "auto"), (128, "k8v4")])
 @pytest.mark.parametrize("params", [GREEDY, SamplingParams(temperature=0.4, seed=3)], ids=["greedy", "drawn"])
-def test_a_real_model_answers_the_same_with_and_without_guesses(params, tmp_path):
+def test_a_real_model_answers_the_same_with_and_without_guesses(params, head_dim, kind, tmp_path):
     path = write_tiny_gguf(
         tmp_path / "m.gguf", hidden_size=256, n_layers=2, intermediate_size=256, n_heads=4, n_kv_heads=2,
-        head_dim=64, vocab_size=300, format="Q8_0", context_length=600,
+        head_dim=head_dim, vocab_size=300, format="Q8_0", context_length=600,
     )  # fmt: skip
-    model = Qwen3.from_checkpoint(open_gguf(path), threads=1)
+    model = Qwen3.from_checkpoint(open_gguf(path), threads=1, kv_cache=kind)
     prompt = [token % 7 for token in range(30)]
     guessers = (None, PromptLookup, lambda: Always([1, 2]))
     answers = [run_real(model, prompt, params, guesser) for guesser in guessers]

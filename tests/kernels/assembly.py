@@ -91,8 +91,9 @@ def _in(pattern: str, assembly: str) -> bool:
 
 
 def compiled_kernels() -> dict[str, str]:
-    """Assembly of integer products: of single rows, and of panels of three kinds."""
+    """Assembly of integer products: of single rows, of panels of three kinds, and of attention."""
     from picoqwen_core.kernels import code
+    from picoqwen_core.kernels.attention_values import INT4
     from picoqwen_core.kernels.blocks import BLOCKS
 
     kernels = {
@@ -101,6 +102,7 @@ def compiled_kernels() -> dict[str, str]:
         "full panels": code._full_tiles(),
         "small panels": code._small_tiles(),
         "panels of halves": code._halves_tiles(),
+        "attention over int4 values": code._attend_integers(INT4),
     }
     return {name: kernel._library.get_asm_str() for name, kernel in kernels.items()}
 

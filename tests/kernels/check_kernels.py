@@ -33,6 +33,7 @@ from picoqwen_core.kernels.matrix import COLUMNS, PANELS
 from picoqwen_core.kernels.norm import rmsnorm
 from picoqwen_core.kernels.quantize import Activations
 from picoqwen_core.model.buffers import aligned
+from picoqwen_core.model.kv_cache import KIND_BITS
 from picoqwen_core.quants.formats import FORMATS
 
 SHAPES = ((1, 256), (33, 512), (50, 1024))
@@ -209,6 +210,10 @@ def check_rows() -> None:
         close(gate, exact, f"swiglu {size}", 1e-6)
 
 
+# How the integer caches keep values.
+VALUES_OF = {"int8": "int8", "k8v4": "int4"}
+
+
 @entry
 def call_job(code, job):
     """Call attention code as the forward pass does."""
@@ -219,9 +224,10 @@ def check_attention(kind: str, head_dim: int, group: int, tokens: int, start: in
     blocks = -(-(start + tokens) // POSITIONS)
     queries = floats(tokens, group, head_dim) * 3
     keys, values = floats(start + tokens, head_dim), floats(start + tokens, head_dim)
-    size = int(POSITIONS * head_dim * {"f32": 32, "f16": 16, "int8": 8.5}[kind] / 8)
+    values[start // 2, :32] = 0
+    key_bytes, value_bytes = (int(POSITIONS * head_dim * bits / 8) for bits in KIND_BITS[kind])
     # What lies behind the last position must not matter.
-    cache = [aligned((2 * size,), np.uint8) for _ in range(blocks)]
+    cache = [aligned((key_bytes + value_bytes,), np.uint8) for _ in range(blocks)]
     for block in cache:
         block[:] = 0x47
     table = np.array([block.ctypes.data for block in cache], np.int64)
@@ -238,7 +244,7 @@ def check_attention(kind: str, head_dim: int, group: int, tokens: int, start: in
         job_of.TOKENS: tokens,
         job_of.TABLE: table.ctypes.data,
         job_of.KEYS: 0,
-        job_of.VALUES: size,
+        job_of.VALUES: key_bytes,
         job_of.SCORE_STRIDE: 4 * blocks * POSITIONS,
         job_of.HEAD_DIM: head_dim,
         job_of.SCORES: scores.ctypes.data,
@@ -254,9 +260,11 @@ def check_attention(kind: str, head_dim: int, group: int, tokens: int, start: in
     for t in range(tokens):
         seen = start + t + 1
         for head in range(group):
-            exact = reference.attend(queries[t, head], keys[:seen], values[:seen])
+            given = queries[t, head], keys[:seen], values[:seen]
             case = f"attention {kind} {head_dim} {group} {tokens} {start}, token {t}"
-            close(out[t, head], exact, case, bound)
+            close(out[t, head], reference.attend(*given), case, bound)
+            if kind in VALUES_OF:
+                close(out[t, head], reference.attend_integers(*given, VALUES_OF[kind]), f"{case}, twin", 1e-4)
 
 
 def check_attentions() -> None:
@@ -267,6 +275,7 @@ def check_attentions() -> None:
         check_attention("f16", *case, bound=5e-3)
         if case[0] % STEP == 0:
             check_attention("int8", *case, bound=5e-2)
+            check_attention("k8v4", *case, bound=0.3)
 
 
 def main() -> None:

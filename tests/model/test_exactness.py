@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from picoqwen_core.loaders.gguf import open_gguf
+from picoqwen_core.model.kv_cache import KIND_BITS
 from picoqwen_core.model.qwen3 import Part, Qwen3
 from picoqwen_core.model.weights import load_weights
 from picoqwen_core.quants.formats import FORMATS
@@ -55,7 +56,7 @@ def test_tokens_read_together_are_bit_for_bit_those_read_alone(
     np.testing.assert_array_equal(together, single)
 
 
-@pytest.mark.parametrize("kind", ["f32", "f16", "int8"])
+@pytest.mark.parametrize("kind", KIND_BITS)
 @pytest.mark.parametrize("format_name", FORMATS)
 def test_a_prompt_may_be_cut_anywhere_into_enough_tokens(format_name: str, kind: str, tmp_path: Path) -> None:
     model = load(PAIRED, tmp_path, format_name, pack=False)
@@ -72,13 +73,14 @@ def test_a_prompt_may_be_cut_anywhere_into_enough_tokens(format_name: str, kind:
     np.testing.assert_array_equal(results[2], results[0])
 
 
-def test_a_copied_block_and_shared_ones_hold_the_same_text(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", KIND_BITS)
+def test_a_copied_block_and_shared_ones_hold_the_same_text(kind: str, tmp_path: Path) -> None:
     model = load(PAIRED, tmp_path, "Q8_0", pack=False)
     ids = prompt_ids(PAIRED, 600)
-    first = model.new_cache(700)
+    first = model.new_cache(700, kind)
     for start in range(0, 600, 300):
         model.prefill(ids[start : start + 300], first, logits=False)
-    second = model.new_cache(700)
+    second = model.new_cache(700, kind)
     second.adopt([*first.blocks[:2], first.blocks[2].copy()], 520)
     model.prefill(ids[520:600], second, logits=False)
     expected = model.forward_exact([Part(ids[:1], first)], [1])

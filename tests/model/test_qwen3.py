@@ -8,6 +8,7 @@ import pytest
 
 from picoqwen_core.errors import CheckpointError, ConfigError, ContextLengthExceeded, RequestError
 from picoqwen_core.loaders.gguf import open_gguf
+from picoqwen_core.model.kv_cache import KIND_BITS
 from picoqwen_core.model.qwen3 import Part, Qwen3
 from picoqwen_core.quants.formats import FORMATS
 from tests.factories import write_tiny_gguf
@@ -88,7 +89,7 @@ def test_models_of_every_format_stay_close_to_their_dequantized_weights(
         assert np.linalg.norm(ours - exact) <= bound * np.linalg.norm(exact)
 
 
-@pytest.mark.parametrize(("kind", "bound"), [("f32", 1e-5), ("f16", 2e-3), ("int8", 2e-2)])
+@pytest.mark.parametrize(("kind", "bound"), [("f32", 1e-5), ("f16", 2e-3), ("int8", 2e-2), ("k8v4", 0.15)])
 def test_a_smaller_cache_costs_little(kind: str, bound: float, tmp_path: Path) -> None:
     model = load(WIDE, tmp_path, "F32")
     ids = prompt_ids(WIDE, 24)
@@ -98,7 +99,7 @@ def test_a_smaller_cache_costs_little(kind: str, bound: float, tmp_path: Path) -
     assert np.linalg.norm(ours - exact) <= bound * np.linalg.norm(exact)
 
 
-@pytest.mark.parametrize("kind", ["f32", "f16", "int8"])
+@pytest.mark.parametrize("kind", KIND_BITS)
 @pytest.mark.parametrize("format_name", ["F32", "Q8_0", "Q4_K", "Q6_K"])
 def test_sequences_read_together_are_read_as_if_alone(kind: str, format_name: str, tmp_path: Path) -> None:
     model = load(WIDE, tmp_path, format_name)
@@ -115,7 +116,8 @@ def test_sequences_read_together_are_read_as_if_alone(kind: str, format_name: st
     together = model.forward_batch([Part(*pair) for pair in zip(nexts, caches, strict=True)])
     assert [cache.length for cache in caches] == [4, 13, 4, 9, 7]
     for ours, theirs in zip(together, alone, strict=True):
-        assert np.linalg.norm(ours - theirs) <= 0.02 * np.linalg.norm(theirs)
+        # A value that a pass rounds otherwise may get another of sixteen levels.
+        assert np.linalg.norm(ours - theirs) <= (0.08 if kind == "k8v4" else 0.02) * np.linalg.norm(theirs)
 
 
 def test_a_pass_of_too_many_tokens_is_refused(tmp_path: Path) -> None:
@@ -126,7 +128,7 @@ def test_a_pass_of_too_many_tokens_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_kind_of_cache_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"'q2'.*f32, f16, int8"):
+    with pytest.raises(ConfigError, match=r"'q2'.*f32, f16, int8, k8v4"):
         load(SHAPES[0], tmp_path).new_cache(100, "q2")
 
 
