@@ -104,7 +104,10 @@ async def run_flow(
 async def _executed(node: Node, run: Run, prepared: Any) -> Any:
     if not node.many:
         return await _tried(node, run, prepared)
-    items = list(prepared)[:MOST_ITEMS]
+    items = list(prepared)
+    if len(items) > MOST_ITEMS:
+        run.limit("items", f"{node.name} was given {len(items)} items; the first {MOST_ITEMS} are done")
+        items = items[:MOST_ITEMS]
     if node.many == "batch":
         return [await _tried(node, run, item) for item in items]
     gate = asyncio.Semaphore(node.at_once)

@@ -76,6 +76,13 @@ async def test_many_items_keep_their_order(many: Any) -> None:
     assert shared["x"] == [2, 4, 6]
 
 
+async def test_items_beyond_the_limit_are_left_and_that_is_said() -> None:
+    seen, work = counting()
+    run = run_of()
+    await run_flow(flow_of(Node("a", work, lambda s: range(60), many="batch")), run, {})
+    assert (len(seen), run.limits_hit) == (50, ["items"])
+
+
 async def test_a_circle_of_nodes_comes_to_an_end() -> None:
     _, work = counting()
     with pytest.raises(LimitReached, match="60 nodes"):

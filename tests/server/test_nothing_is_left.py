@@ -68,6 +68,29 @@ async def test_no_fault_leaves_a_task_a_socket_or_a_cent(http, tmp_path, hedge):
     assert len(costs) == len(FAULTS) + 1
 
 
+async def test_a_crowd_that_asks_at_once_spends_no_more_than_the_cap(http, tmp_path):
+    cap = 0.01
+    async with StandIn().serving() as server:
+        settings = Settings(
+            port=0,
+            upstreams=(upstream(server, "well"),),
+            routing="cloud_first",
+            budget_file=tmp_path / "b.db",
+            budget_per_day=cap,
+        )
+        state = State(settings, Router([FakeProvider(ChatDelta("here"), END)], hybrid=make_hybrid(settings)))
+        async with listening(make_app(state), settings) as url:
+
+            async def ask() -> str:
+                async with http.post(f"{url}/api/v1/chat", json=asking(max_tokens=200)) as response:
+                    return (await response.json())["picoqwen"]["provider"]
+
+            asked = await asyncio.gather(*(ask() for _ in range(40)))
+        due = (server.prompt_tokens * 1.25 + server.completion_tokens * 10) / 1e6
+    assert {"well", "local"} == set(asked)
+    assert 0 < due <= cap
+
+
 def upstream(server: StandIn, fault: str) -> Upstream:
     return Upstream(
         fault.replace("_", "-"),
