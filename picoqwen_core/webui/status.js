@@ -41,6 +41,7 @@ const refreshButton = () => button(t("refresh"), showStatus, { "data-focus": "re
 
 function draw(view, status, health, lines) {
   const isLogOpen = view.querySelector(".log")?.open;
+  const place = placeIn(view.querySelector(".log pre"));
   const isFocused = document.activeElement?.dataset?.focus === "refresh";
   const { memory } = status;
   const tokens = { ...NOTHING_YET, ...status.tokens };
@@ -56,7 +57,14 @@ function draw(view, status, health, lines) {
     ...(isLite() ? [] : plots()),
     lines.length ? logBlock(lines, isLogOpen) : "",
     element("p", { class: "note" }, `Pico-Qwen ${health.version}`), refreshButton());
+  if (isLogOpen) view.querySelector(".log pre").scrollTop = place;
   if (isFocused) view.querySelector("[data-focus=refresh]").focus();
+}
+
+/** How far a pane is scrolled; its end, which is the newest, stays its end. */
+function placeIn(pane) {
+  const isAtEnd = !pane || pane.scrollTop + pane.clientHeight >= pane.scrollHeight - 4;
+  return isAtEnd ? Number.MAX_SAFE_INTEGER : pane.scrollTop;
 }
 
 function facts(pairs) {
@@ -81,15 +89,17 @@ function hybridBlock({ failovers, providers, budget }) {
   if (budget) pairs.push(["cost_today", dollars(budget.spent_today, budget.per_day)], ["cost_month", dollars(budget.spent_this_month, budget.per_month)]);
   const items = providers.map(({ name, model, condition, latency_ms: latency, answers, failures, error }) => {
     const said = [latency != null && `${number(latency)} ms`, `${t("answers")} ${number(answers)}`, failures && `${t("failures")} ${number(failures)}`, error];
-    return element("li", {}, element("h3", {}, `${name} – ${model}`, element("span", { class: condition === "ok" || condition === "healthy" ? "badge good" : "badge" }, condition)),
+    const title = model.startsWith(`${name}/`) ? model : `${name} – ${model}`;
+    return element("li", {}, element("h3", {}, title, element("span", { class: condition === "ok" || condition === "healthy" ? "badge good" : "badge" }, condition)),
       element("p", { class: "note" }, said.filter(Boolean).join(" · ")));
   });
   return [element("h2", {}, t("servers")), facts(pairs), element("ul", { class: "cards" }, items)];
 }
 
 function logBlock(lines, isOpen) {
-  return element("details", { class: "log", open: isOpen }, element("summary", {}, t("log")),
-    element("pre", { tabindex: "0", "aria-label": t("log") }, lines.join("\n")));
+  const pane = element("pre", { tabindex: "0", "aria-label": t("log") }, lines.join("\n"));
+  const toEnd = () => { pane.scrollTop = pane.scrollHeight; };
+  return element("details", { class: "log", open: isOpen }, element("summary", { onclick: () => requestAnimationFrame(toEnd) }, t("log")), pane);
 }
 
 function duration(seconds) {

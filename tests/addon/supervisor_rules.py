@@ -142,6 +142,34 @@ def _within(value: float, limits: str) -> bool:
     return float(least or "-inf") <= value <= float(most or "inf")
 
 
+def form(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The options as the Supervisor describes them to Home Assistant's page, which shows groups as folds."""
+    return [_field(name, element) for name, element in schema.items()]
+
+
+def _field(name: str, element: Any) -> dict[str, Any]:
+    """One field; as supervisor/apps/options.py has it."""
+    if isinstance(element, list):
+        return {**_field(name, element[0]), "multiple": True}
+    if isinstance(element, dict):
+        return {
+            "name": name,
+            "type": "schema",
+            "optional": True,
+            "multiple": False,
+            "schema": form(element),
+        }
+    kind, _, limits = element.removesuffix("?").partition("(")
+    wanted = {"optional": True} if element.endswith("?") else {"required": True}
+    types = {"bool": "boolean", "int": "integer", "float": "float", "list": "select"}
+    field = {"name": name, **wanted, "type": types.get(kind, "string")}
+    if kind == "list":
+        field["options"] = limits.removesuffix(")").split("|")
+    if kind in ("password", "url"):
+        field["format"] = kind
+    return field
+
+
 def rating(config: Mapping[str, Any], *, has_profile: bool) -> int:
     """The security rating from 1 to 8; has_profile: whether an apparmor.txt lies beside the config."""
     points = 5

@@ -3,17 +3,20 @@
 All of them show the whole product, but the agents' run: there the model's answers are scripted (research.py).
 """
 
+import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.conftest import DESKTOP, FLAGS, MILLISECONDS, PHONE, process, researching
+from tests.browser.conftest import DESKTOP, FLAGS, MILLISECONDS, PHONE, process, researching, stand_in
 from tests.browser.test_chat_page import last, say, wait_until_online
 
-# All of a run, from its first step to its sources.
+# All of a run, from its first step to its sources; all of the status page.
 TALL = {"width": 360, "height": 1230}
+WHOLE = {"width": 360, "height": 1820}
 
 
 def visit(browser: Browser, url: str, screen: dict, colours: str) -> Page:
@@ -43,6 +46,33 @@ def take(page: Page, path: Path) -> None:
     print(f"took {path.name}", flush=True)
 
 
+def take_status(browser: Browser, folder: Path) -> None:
+    """With another server, which answers by script; once it is gone another one steps in."""
+    with stand_in() as (other, other_url), tempfile.TemporaryDirectory() as kept:
+        shed = {"name": "shed", "base_url": f"{other_url}v1", "model": "scripted", "trusted": True}
+        os.environ |= {
+            "PICOQWEN_UPSTREAMS": json.dumps([shed]),
+            "PICOQWEN_BUDGET_FILE": f"{kept}/budget.db",
+        }
+        with process(sys.executable, "-m", "picoqwen_core", "serve", "--port", "0") as (_, url):
+            page = visit(browser, url, {**PHONE, "viewport": WHOLE}, "dark")
+            page.get_by_text("Options").click()
+            page.get_by_label("Ask first").select_option("cloud_first")
+            for is_there in (True, False):
+                if not is_there:
+                    other.kill()
+                    other.wait()
+                say(page, "hello")
+                expect(last(page).locator(".stats")).to_be_visible()
+            page.goto(f"{url}#status")
+            page.get_by_text("Log", exact=True).click()
+            # The plots want some samples.
+            expect(page.locator("svg.plot").first).to_be_visible()
+            page.wait_for_timeout(8000)
+            take(page, folder / "status-phone.png")
+        del os.environ["PICOQWEN_UPSTREAMS"], os.environ["PICOQWEN_BUDGET_FILE"]
+
+
 def main(folder: Path) -> None:
     """Every page."""
     with sync_playwright() as playwright:
@@ -54,11 +84,7 @@ def main(folder: Path) -> None:
                 talk(page)
                 take(page, folder / f"chat-{name}.png")
             take(visit(browser, f"{url}#models", DESKTOP, "light"), folder / "models-desktop.png")
-            page = visit(browser, f"{url}#status", PHONE, "dark")
-            # The plots want some samples.
-            expect(page.locator("svg.plot").first).to_be_visible()
-            page.wait_for_timeout(5000)
-            take(page, folder / "status-phone.png")
+        take_status(browser, folder)
         with researching() as (_, url):
             page = visit(browser, f"{url}#agents", PHONE | {"viewport": TALL}, "light")
             page.get_by_label("Task").fill("How bright is the Lumo 5 lamp?")

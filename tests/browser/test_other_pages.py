@@ -229,6 +229,13 @@ def test_the_status_page_shows_the_log_and_keeps_it_open(product, visit):
     expect(page.locator(".log pre")).to_contain_text("GET /api/v1/health 200")
     page.wait_for_timeout(2500)
     expect(page.locator(".log pre")).to_be_visible()
+    # The newest line is in sight, and stays there; none is cut off.
+    pane = "document.querySelector('.log pre')"
+    page.wait_for_function(f"{pane}.scrollTop + {pane}.clientHeight >= {pane}.scrollHeight - 4")
+    assert page.evaluate(f"{pane}.scrollWidth <= {pane}.clientWidth")
+    page.evaluate(f"{pane}.scrollTop = 0")
+    page.wait_for_timeout(2500)
+    assert page.evaluate(f"{pane}.scrollTop") == 0
 
 
 def test_a_new_version_of_the_page_is_offered(way, visit):

@@ -165,7 +165,7 @@ def test_another_server_is_asked_and_steps_back_when_it_is_gone(visit, tmp_path:
 
             page.goto(f"{product}#status")
             status = page.locator("#view-status")
-            expect(status).to_contain_text("shed – shed/scripted")
+            expect(status).to_contain_text("shed/scripted")
             expect(status).to_contain_text("Stepped in for another0")
             expect(status.locator("dd").filter(has_text="$").first).not_to_have_text("$0")
 

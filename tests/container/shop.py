@@ -6,9 +6,11 @@ it was clicked: what then runs is started by pictures.py.
 
 from typing import Any
 
+import yaml
 from aiohttp import ClientSession, web
 
 from house_runner.paths import ROOT
+from tests.addon.supervisor_rules import form
 from tests.container.supervisor import SESSION, SLUG, Supervisor, said
 
 ADDON = ROOT / "addon"
@@ -59,6 +61,12 @@ class Shop:
             "state": "started" if self.is_started else "stopped",
             "stage": self.supervisor.config["stage"],
             "long_description": (ADDON / "README.md").read_text(),
+            "options": self.supervisor.config["options"],
+            "schema": form(self.supervisor.config["schema"]),
+            "translations": {
+                path.stem: yaml.safe_load(path.read_text())
+                for path in (ADDON / "translations").glob("*.yaml")
+            },
         }
 
     async def store(self, _: web.Request) -> web.Response:
