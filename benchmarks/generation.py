@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Callable
 from typing import Any
 
 from benchmarks import constraints, primed, shared
@@ -16,11 +17,19 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--schemas", type=int, default=SCHEMAS, help=f"random schemas to try ({SCHEMAS})")
     parser.add_argument("--no-peer", action="store_true", help="without llama-server, so without its ratio")
     arguments = parser.parse_args(argv)
-    figures: dict[str, Any] = {**constraints.cost(), **constraints.random_schemas(arguments.schemas)}
-    figures |= shared.figures() | primed.figures(peer=not arguments.no_peer)
-    print()
-    for name, value in figures.items():
-        print(f"{name:32} {value:>10}")
+    figures: dict[str, Any] = {}
+    parts: tuple[Callable[[], dict[str, Any]], ...] = (
+        constraints.cost,
+        lambda: primed.figures(peer=not arguments.no_peer),
+        lambda: constraints.random_schemas(arguments.schemas),
+        shared.figures,
+    )
+    for measure in parts:
+        # Each as soon as it is known: all of them take minutes.
+        found = measure()
+        for name, value in found.items():
+            print(f"{name:40} {value:>10}", flush=True)
+        figures |= found
     if arguments.json:
         print(json.dumps(figures))
 

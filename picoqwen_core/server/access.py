@@ -7,13 +7,17 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from picoqwen_core.config import Settings
-from picoqwen_core.errors import AuthError, RateLimited, TooManyConnections
+from picoqwen_core.errors import AuthError, ForbiddenError, RateLimited, TooManyConnections
 from picoqwen_core.server.page import is_public
 from picoqwen_core.server.state import state_of
 
 # Health must answer a watchdog that has no key; it tells nothing about the home.
 OPEN_PATHS = frozenset({"/api/v1/health"})
 CALLER = "caller"
+# page_form.py answers with a page, and MCP has a rule of its own (server/mcp.py).
+_LOOK_THEMSELVES = ("/", "/mcp")
+# What changes nothing, and whose answer a page of another site cannot read.
+_READING = ("GET", "HEAD", "OPTIONS")
 _CORS_METHODS = "GET, POST, DELETE, OPTIONS"
 _CORS_HEADERS = (
     "Authorization, Content-Type, X-Request-Id, Mcp-Session-Id, Mcp-Protocol-Version, Mcp-Method, Mcp-Name, "
@@ -27,6 +31,7 @@ async def authentication(request: web.Request, handler: Handler) -> web.StreamRe
     settings = state_of(request).settings
     # The page's form sends the key in a field, so page_form.py looks at it.
     if is_public(request) or request.path in (*OPEN_PATHS, "/") or is_open_to(request, settings):
+        _check_page(request, settings)
         request[CALLER] = "ingress" if comes_by_ingress(request, settings) else request.remote or "unknown"
         return await handler(request)
     if (token := request.match_info.get("mcp_token")) is not None:
@@ -38,6 +43,22 @@ async def authentication(request: web.Request, handler: Handler) -> web.StreamRe
         raise AuthError("the API key is missing or wrong; send it as 'Authorization: Bearer KEY'")
     request[CALLER] = name
     return await handler(request)
+
+
+def _check_page(request: web.Request, settings: Settings) -> None:
+    """Raises ForbiddenError where a page of another site makes a browser ask that needs no key here.
+
+    A browser sends some requests, and opens a WebSocket, without asking first whether that page may. Its word
+    on whose page it is comes with https and this machine's own addresses only; else addresses are compared.
+    """
+    origin = request.headers.get("Origin")
+    changes = request.method not in _READING or "Upgrade" in request.headers
+    if origin is None or not changes or request.path in _LOOK_THEMSELVES or _may_read(request):
+        return
+    site = request.headers.get("Sec-Fetch-Site")
+    own = origin.partition("://")[2] == request.host if site is None else site in ("same-origin", "none")
+    if not own and not comes_by_ingress(request, settings):
+        raise ForbiddenError(f"a page of {origin[:200]} may not ask; allowed_origins names those that may")
 
 
 def mcp_token(api_key: str) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 
+import aiohttp
 import pytest
 
 from picoqwen_core.messages import ChatDelta, Usage
@@ -92,6 +93,43 @@ async def test_pages_of_allowed_origins_may_read_answers(serve, http, allowed, o
         answers.append(response.headers.get("Access-Control-Allow-Origin"))
 
     assert answers == [told] * 3
+
+
+@pytest.mark.parametrize(
+    ("headers", "settings", "status"),
+    [
+        ({"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}, {}, 403),
+        ({"Origin": "https://evil.example"}, {}, 403),
+        ({"Origin": "null"}, {}, 403),
+        ({"Origin": "http://HERE"}, {}, 200),
+        ({"Origin": "https://home.example", "Sec-Fetch-Site": "same-origin"}, {}, 200),
+        ({"Origin": "https://a.example"}, {"allowed_origins": ("https://a.example",)}, 200),
+        ({"Origin": "https://evil.example", **bearer("k")}, {"api_key": "k"}, 200),
+        (
+            {"Origin": "http://homeassistant.local:8123", "X-Ingress-Path": "/x"},
+            {"ingress_address": "127.0.0.1"},
+            200,
+        ),
+    ],
+)
+async def test_a_page_of_another_site_makes_no_browser_ask_without_a_key(
+    serve, http, headers, settings, status
+):
+    url = await serve(FakeProvider(ChatDelta("hi"), END), **settings)
+    headers = {name: value.replace("HERE", url.removeprefix("http://")) for name, value in headers.items()}
+    # As text, which a browser sends to other sites without asking them first.
+    sent = {**headers, "Content-Type": "text/plain"}
+    async with http.post(f"{url}/api/v1/chat", data=json.dumps(asking()), headers=sent) as response:
+        assert response.status == status
+    if status == 403:
+        assert (await _refused(http, url, headers)) == 403
+        assert await status_of(http, url, **headers) == 200
+
+
+async def _refused(http, url: str, headers: dict[str, str]) -> int:
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await http.ws_connect(f"{url}/api/v1/events", headers=headers)
+    return refused.value.status
 
 
 def address(url: str) -> tuple[str, int]:
