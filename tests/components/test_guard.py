@@ -13,6 +13,7 @@ from homeassistant.helpers import area_registry as ar
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import llm
 from homeassistant.setup import async_setup_component
+from pytest_homeassistant_custom_component.common import MockUser
 
 from custom_components.picoqwen.action_api import async_actions_apis
 from custom_components.picoqwen.guard import async_guard
@@ -75,6 +76,28 @@ async def test_a_tool_that_calls_any_action_asks_for_what_has_to_be_asked(
     told, calls = await called(hass, [api_id], **args)
     assert (told.data["done"], calls) == (False, [])
     assert told.data["question"].startswith("Shall I ")
+
+
+@pytest.mark.skipif(
+    not hasattr(llm, "LLM_API_HOME_ASSISTANT"), reason="Home Assistant has the tool since 2026.11"
+)
+async def test_home_assistants_own_tool_for_administrators_asks_too(
+    hass: HomeAssistant, api_id: str, house: list[ServiceCall], hass_admin_user: MockUser
+) -> None:
+    said = Context(user_id=hass_admin_user.id)
+    context = llm.LLMContext("test", said, "en", "conversation", None)
+    instance = await llm.async_get_api(hass, ["homeassistant", api_id], context)
+    async_guard(instance, async_actions_apis(hass, [api_id]))
+    name = next(tool.name for tool in instance.tools if tool.name.endswith("call_action"))
+
+    async def use(action: str, entity_id: str) -> llm.ToolResult:
+        args = {"action": action, "target": {"entity_id": entity_id}}
+        return await instance.async_call_tool(llm.ToolInput(tool_name=name, tool_args=args))
+
+    assert (await use("lock.unlock", DOOR)).data["question"] == QUESTION
+    assert house == []
+    assert not (await use("light.turn_on", LAMP)).error
+    assert hass.states.get(LAMP).state == "on"
 
 
 @pytest.mark.parametrize(
