@@ -1,7 +1,8 @@
 """What an entity can be asked for, in few words; its state is told elsewhere.
 
 The words come from what an integration declares of an entity and not from what it does now, so that they stay
-the same while it is off or away. Media players are left out: what they can do changes with what they play.
+the same while it is off or away. Of media players only whether they can search for what to play is told:
+the rest changes with what they play.
 """
 
 from collections.abc import Mapping
@@ -10,14 +11,16 @@ from typing import Any
 from homeassistant.components.cover import CoverEntityFeature
 from homeassistant.components.fan import FanEntityFeature
 from homeassistant.components.light import brightness_supported, color_supported, color_temp_supported
+from homeassistant.components.media_player import MediaPlayerEntityFeature
 from homeassistant.components.valve import ValveEntityFeature
 from homeassistant.const import ATTR_SUPPORTED_FEATURES
 from homeassistant.core import State
 
-# The word for a flag of `supported_features`, by domain.
+# The word for flags of `supported_features` that are all there, by domain.
 _FLAGS: dict[str, dict[str, int]] = {
     "cover": {"position": CoverEntityFeature.SET_POSITION, "stop": CoverEntityFeature.STOP},
     "fan": {"speed": FanEntityFeature.SET_SPEED},
+    "media_player": {"search": MediaPlayerEntityFeature.SEARCH_MEDIA | MediaPlayerEntityFeature.PLAY_MEDIA},
     "valve": {"position": ValveEntityFeature.SET_POSITION, "stop": ValveEntityFeature.STOP},
 }
 _LIGHT = {
@@ -50,7 +53,7 @@ def _features(domain: str, attributes: Mapping[str, Any]) -> list[str] | None:
     flags, supported = _FLAGS.get(domain), attributes.get(ATTR_SUPPORTED_FEATURES)
     if flags is None or not isinstance(supported, int):
         return None
-    return [word for word, flag in flags.items() if supported & flag]
+    return [word for word, flag in flags.items() if supported & flag == flag]
 
 
 def _modes(domain: str, attributes: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -14,6 +14,7 @@ from homeassistant.components.media_player import (
     SearchMediaQuery,
 )
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from . import DemoHouseEntry
@@ -59,7 +60,7 @@ class DemoPlayer(DemoEntity, MediaPlayerEntity):
                 | MediaPlayerEntityFeature.NEXT_TRACK
                 | MediaPlayerEntityFeature.PREVIOUS_TRACK
             )
-        self._library: list[str] = planned.settings.get("library", [])
+        self._library = [_item(each) for each in planned.settings.get("library", [])]
         if self._library:
             self._attr_supported_features |= (
                 MediaPlayerEntityFeature.SEARCH_MEDIA | MediaPlayerEntityFeature.PLAY_MEDIA
@@ -97,26 +98,30 @@ class DemoPlayer(DemoEntity, MediaPlayerEntity):
         self._skip(-1)
 
     async def async_search_media(self, query: SearchMediaQuery) -> SearchMedia:
-        """What the library has whose name holds a word that was searched."""
+        """What the library has whose name or artist holds a word that was searched."""
         words = set(query.search_query.casefold().split())
-        found = [title for title in self._library if words & set(title.casefold().split())]
+        found = [each for each in self._library if words & set(each["words"].casefold().split())]
         return SearchMedia(
             result=[
                 BrowseMedia(
-                    media_class=MediaClass.MUSIC,
-                    media_content_id=title,
-                    media_content_type=MediaType.MUSIC,
-                    title=title,
+                    media_class=each["class"],
+                    media_content_id=each["id"],
+                    media_content_type=each["class"],
+                    title=each["title"],
                     can_play=True,
                     can_expand=False,
                 )
-                for title in found
+                for each in found
             ]
         )
 
     async def async_play_media(self, media_type: str, media_id: str, **kwargs: Any) -> None:
         """Play something of the library."""
-        self._attr_media_title = media_id
+        item = next((each for each in self._library if each["id"] == media_id), None)
+        if item is None or item["broken"]:
+            raise HomeAssistantError(f"{media_id} cannot be played")
+        self._attr_media_title = item["title"]
+        self._attr_media_content_id = media_id
         self._become(MediaPlayerState.PLAYING)
 
     async def async_set_volume_level(self, volume: float) -> None:
@@ -137,3 +142,18 @@ class DemoPlayer(DemoEntity, MediaPlayerEntity):
     def _become(self, state: MediaPlayerState) -> None:
         self._attr_state = state
         self.async_write_ha_state()
+
+
+def _item(planned: str | dict[str, Any]) -> dict[str, Any]:
+    """Something to play: music, or of the class, by the artist and broken where the plan says so."""
+    each = {"title": planned} if isinstance(planned, str) else planned
+    kind = each.get("class", MediaClass.MUSIC)
+    words = f"{each['title']} {each.get('by', '')}"
+    name = f"{kind}/{each['title']}"
+    return {
+        "title": each["title"],
+        "class": kind,
+        "id": name,
+        "words": words,
+        "broken": each.get("broken", False),
+    }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from picoqwen_core.home.decision import Action, Verb
-from picoqwen_core.messages import HomeEntity
+from picoqwen_core.messages import HomeContext, HomeEntity
 
 _SPEED, _DIM, _PLACE = frozenset(("speed",)), frozenset(("brightness",)), frozenset(("position",))
 # The features of which one is needed. Home Assistant makes a colour out of a colour temperature.
@@ -21,6 +21,7 @@ _NEEDS: dict[Verb, frozenset[str]] = {
     "fan_speed": _SPEED,
     "fan_faster": _SPEED,
     "fan_slower": _SPEED,
+    "play_media": frozenset(("search",)),
 }
 
 
@@ -35,3 +36,13 @@ def as_able(action: Action, entities: Sequence[HomeEntity]) -> Action:
     if white and all(lacks(each, "color") and not lacks(each, "color_temperature") for each in entities):
         return replace(action, verb="color_temperature", value="neutral")
     return action
+
+
+def the_searchable(home: HomeContext) -> str | None:
+    """The only player of a home that is known to search for what to play; None where not one is."""
+    able = [
+        entity.id
+        for entity in home.entities
+        if entity.domain == "media_player" and "search" in (entity.features or ())
+    ]
+    return able[0] if len(able) == 1 else None

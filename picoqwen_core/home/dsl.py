@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import cast, get_args
 
+from picoqwen_core.home.able import the_searchable
 from picoqwen_core.home.decision import (
     Act,
     Action,
@@ -191,7 +192,12 @@ def decode(output: str, linked: Linked) -> Decision:
 
 
 def what_plays(action: Action, home: HomeContext) -> Action:
-    """ "Pause the music" with no room said and none known means the one player that plays."""
+    """With no room said and none known, "pause the music" means the one player that plays, and "play jazz"
+    the one that can search for it.
+    """
+    if action.verb == "play_media" and action.target.here and home.area is None:
+        only = the_searchable(home)
+        return replace(action, target=Target((only,))) if only is not None else action
     if action.verb not in _OF_WHAT_PLAYS or not action.target.here:
         return action
     players = (entity for entity in home.entities if entity.domain == "media_player")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from picoqwen_core.home import media
 from picoqwen_core.home.able import as_able, lacks
 from picoqwen_core.home.decision import Act, Action, Target, Verb
 from picoqwen_core.home.modes import mode_of
@@ -54,7 +55,7 @@ _TOOLS: dict[Verb, tuple[str, frozenset[str] | None]] = {
     "list_add": ("HassListAddItem", frozenset(("todo",))),
     "list_complete": ("HassListCompleteItem", frozenset(("todo",))),
     "list_remove": ("HassListRemoveItem", frozenset(("todo",))),
-    "play_media": ("HassMediaSearchAndPlay", _MEDIA),
+    "play_media": (media.SEARCH_AND_PLAY, _MEDIA),
     "humidity": ("HassHumidifierSetpoint", frozenset(("humidifier",))),
     "humidifier_mode": ("HassHumidifierMode", frozenset(("humidifier",))),
     "fan_faster": ("HassFanSetSpeed", frozenset(("fan",))),
@@ -112,6 +113,8 @@ def _plan_action(action: Action, home: HomeContext, toolbox: Toolbox) -> list[To
     if action.verb not in _TOOLS:
         return "impossible"
     tool, domains = _TOOLS[action.verb]
+    if action.verb == "play_media":
+        tool = media.tool_for(toolbox)
     meant = resolve(home, action.target)
     if not meant:
         return "unknown_device"
@@ -181,7 +184,13 @@ def _calls(
     target = action.target
     if target.entities or action.verb in _ONE_BY_ONE or target.everywhere or target.excluding or target.here:
         for entity in _most_likely(action, able):
-            yield toolbox.call(tool, {**_naming(entity, home), **_values(action, entity)})
+            naming = _naming(entity, home)
+            values = (
+                media.first_arguments(action, naming)
+                if action.verb == "play_media"
+                else _values(action, entity)
+            )
+            yield toolbox.call(tool, {**naming, **values})
         return
     domains = sorted({entity.domain for entity in able})
     classes = sorted({entity.device_class for entity in able if entity.device_class})
@@ -242,8 +251,6 @@ def _values(action: Action, entity: HomeEntity) -> dict[str, Any]:
             return {"mode": mode_of(entity, value)}
         case "fan_faster" | "fan_slower":
             return {"percentage": _stepped_speed(action, entity)}
-        case "play_media":
-            return {"search_query": str(value or "").strip()}
         case "list_add" | "list_complete" | "list_remove":
             return {"item": str(value or "").strip()}
     return {}

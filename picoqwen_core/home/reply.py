@@ -6,7 +6,7 @@ Success is only ever claimed for entities that a result names.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from picoqwen_core.home import foreign, told
+from picoqwen_core.home import foreign, media, told
 from picoqwen_core.home.fixed import fixed
 from picoqwen_core.home.lookups import found_out
 from picoqwen_core.home.plan import Problem
@@ -94,33 +94,43 @@ def _told_apart(entities: Sequence[HomeEntity], home: HomeContext) -> list[str]:
 
 
 def report(messages: Sequence[Message], language: str = "en") -> str:
-    """A short truthful reply to the results at the end of a conversation."""
+    """A short truthful reply to the results since the last request of a conversation."""
+    turn = _last_turn(messages)
     calls = {call.id: call for message in messages for call in message.tool_calls}
     found_texts: list[str] = []
     results: list[tuple[ToolCall, ToolOutcome]] = []
-    for message in _last_results(messages):
+    for message in turn:
+        if message.role != "tool":
+            continue
         call = calls.get(message.tool_call_id or "") or ToolCall("", message.name or "", {})
-        if (found := found_out(call, message.content, language)) is not None:
+        found = found_out(call, message.content, language)
+        if found is None:
+            found = media.told(call, message.content, turn, language)
+        if found is not None:
             found_texts.append(found)
         else:
             results.append((call, read_result(message.content)))
-    if found_texts and not results:
-        return " ".join(found_texts)
-    if foreign.speaks(language):
-        return foreign.told(language, results)
+    spoken = list(dict.fromkeys(text for text in found_texts if text))
+    if spoken and not results:
+        return " ".join(spoken)
+    done = foreign.told(language, results) if foreign.speaks(language) else _told(results)
+    return " ".join((done, *spoken))
+
+
+def _told(results: Sequence[tuple[ToolCall, ToolOutcome]]) -> str:
+    """What calls came to, in English."""
     done: dict[str, list[str]] = {}
     failures: list[str] = []
     for call, outcome in results:
         _collect(call, outcome, done, failures)
-    sentences = found_texts + [_sentence(action, things) for action, things in done.items()]
-    sentences += list(dict.fromkeys(failures))
-    return " ".join(sentences) or "Nothing was changed."
+    sentences = [_sentence(action, things) for action, things in done.items()]
+    return " ".join((*sentences, *dict.fromkeys(failures))) or "Nothing was changed."
 
 
-def _last_results(messages: Sequence[Message]) -> list[Message]:
-    """The tool messages after the last assistant turn that called for them."""
+def _last_turn(messages: Sequence[Message]) -> list[Message]:
+    """The messages after the last request: calls and results, of one round or of more."""
     start = len(messages)
-    while start and messages[start - 1].role == "tool":
+    while start and messages[start - 1].role != "user":
         start -= 1
     return list(messages[start:])
 

@@ -7,7 +7,7 @@ Whoever decided, what is done or said of it is the same, and deterministic.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from picoqwen_core.home import reply
+from picoqwen_core.home import media, reply
 from picoqwen_core.home.answers import answer
 from picoqwen_core.home.deciding import RULED, SPOKEN, Complete, decide
 from picoqwen_core.home.decision import Act, Cannot, Clarify, Decision, Escalate, Query, Target
@@ -105,10 +105,15 @@ def _not_understood(home: HomeContext) -> str:
 
 
 def _report(request: ChatRequest) -> Iterator[ChatDelta]:
-    """What the calls came to, told by whoever made them."""
-    said = _say(reply.report(request.messages, request.home.language if request.home else "en"))
-    made = request.messages[-1].tool_call_id or ""
-    return _by_rule(said, "it made the calls") if made.startswith(RULE_PREFIX) else said
+    """What the calls came to, or the calls that follow from it, by whoever made them."""
+    ruled = (request.messages[-1].tool_call_id or "").startswith(RULE_PREFIX)
+    home = request.home or home_from_prompt(request.messages)
+    tools = Toolbox(request.tools, RULE_PREFIX if ruled else CALL_PREFIX)
+    if calls := media.next_calls(request.messages, home, tools):
+        deltas = _call(calls)
+    else:
+        deltas = _say(reply.report(request.messages, request.home.language if request.home else "en"))
+    return _by_rule(deltas, "it made the calls") if ruled else deltas
 
 
 def _by_rule(deltas: Iterator[ChatDelta], why: str) -> Iterator[ChatDelta]:
@@ -123,7 +128,11 @@ def _leave(why: str, otherwise: str) -> Iterator[ChatDelta]:
 
 
 def _act(decision: Act, asked: _Asked) -> Iterator[ChatDelta]:
-    made = plan(decision, asked.home, asked.tools)
+    meant = media.worded(decision, asked.text, asked.home)
+    if isinstance(meant, Clarify):
+        yield from _carry_out(meant, asked)
+        return
+    made = plan(meant, asked.home, asked.tools)
     if made.problem is not None:
         yield from _say(fixed(made.problem, asked.home.language, reply.PROBLEMS[made.problem]))
         return

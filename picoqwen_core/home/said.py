@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from picoqwen_core.home.wording import with_article
+
 # A list or calendar that holds something, and one that holds nothing; then what more there is.
 _LISTINGS = {
     "en": ("On {name}: {things}.", "There is nothing on {name}.", "and {more} more"),
@@ -55,6 +57,60 @@ _TIMERS = {
     "nl": ("Timer {name}: nog {left}", "Timer: nog {left}", "Er loopt geen timer."),
     "it": ("Timer {name}: restano {left}", "Timer: restano {left}", "Nessun timer è attivo."),
 }
+
+# What plays where; what nothing was found for; and what could not be played.
+_MEDIA = {
+    "en": (
+        "Playing {title} on {player}.",
+        "I found nothing for {title} on {player}.",
+        "I couldn't play {title} on {player}.",
+    ),
+    "de": (
+        "{player}: {title} läuft.",
+        "{player}: zu {title} wurde nichts gefunden.",
+        "{player}: {title} ließ sich nicht abspielen.",
+    ),
+    "fr": (
+        "{player} : lecture de {title}.",
+        "{player} : rien trouvé pour {title}.",
+        "{player} : impossible de lire {title}.",
+    ),
+    "es": (
+        "{player}: suena {title}.",
+        "{player}: no he encontrado nada para {title}.",
+        "{player}: no he podido reproducir {title}.",
+    ),
+    "nl": (
+        "{player}: {title} wordt afgespeeld.",
+        "{player}: niets gevonden voor {title}.",
+        "{player}: {title} kon niet worden afgespeeld.",
+    ),
+    "it": (
+        "{player}: riproduco {title}.",
+        "{player}: non ho trovato nulla per {title}.",
+        "{player}: non sono riuscito a riprodurre {title}.",
+    ),
+}
+
+
+def playing(title: str, player: str, language: str) -> str:
+    """That something plays."""
+    return _of_media(0, title, player, language)
+
+
+def nothing_found(query: str, player: str, language: str) -> str:
+    """That a player has nothing of what was asked for."""
+    return _of_media(1, query, player, language)
+
+
+def not_played(title: str, player: str, language: str) -> str:
+    """That something could not be played."""
+    return _of_media(2, title, player, language)
+
+
+def _of_media(which: int, title: str, player: str, language: str) -> str:
+    known = _known(language)
+    return _MEDIA[known][which].format(title=title, player=with_article(player) if known == "en" else player)
 
 
 def timers(running: Sequence[tuple[str, int]], language: str) -> str:

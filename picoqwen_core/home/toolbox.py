@@ -16,7 +16,9 @@ class Toolbox:
     """Makes calls to the tools of a request, with only the arguments that each tool has."""
 
     def __init__(self, tools: Sequence[ToolSpec], prefix: str = CALL_PREFIX) -> None:
-        self._tools = {tool.name.rpartition("__")[2]: tool for tool in tools}
+        # A script is a tool too, whatever it is called.
+        of_intents = (tool for tool in tools if not tool.name.startswith("script__"))
+        self._tools = {tool.name.rpartition("__")[2]: tool for tool in of_intents}
         self._prefix, self._made = prefix, 0
 
     def has(self, name: str) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
+from homeassistant.components.media_player import MediaPlayerEntityFeature
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
@@ -13,6 +14,7 @@ from custom_components.picoqwen.home import home_context
 from picoqwen_core.messages import HomeEntity
 from picoqwen_core.server.schemas import chat_request
 
+SEARCH, PLAY = MediaPlayerEntityFeature.SEARCH_MEDIA, MediaPlayerEntityFeature.PLAY_MEDIA
 DOMAINS = ("climate", "cover", "fan", "humidifier", "light", "media_player", "valve")
 
 
@@ -56,7 +58,10 @@ async def test_real_devices_tell_what_they_can(house: dict[str, dict[str, Any]])
     assert "cool" in modes["hvac"]
     assert abilities(house["humidifier.hygrostat"]) == {"modes": {"mode": ["home", "eco"]}}
     assert abilities(house["valve.back_garden"]) == {"features": ["position", "stop"]}
-    assert all(abilities(each) == {} for each in house.values() if each["domain"] == "media_player")
+    # One of them can search, but not play what it finds.
+    assert all(
+        abilities(each) == {"features": []} for each in house.values() if each["domain"] == "media_player"
+    )
 
 
 async def test_they_do_not_change_with_the_state(
@@ -97,6 +102,9 @@ async def test_they_are_small_and_the_server_reads_them(house: dict[str, dict[st
         ("fan.a", {"preset_modes": ["x" * 99]}, {"modes": {"preset": ["x" * 40]}}),
         ("climate.a", {"hvac_modes": None, "fan_modes": []}, {}),
         ("switch.a", {"supported_features": 1}, {}),
+        ("media_player.a", {"supported_features": SEARCH | PLAY | 1}, {"features": ["search"]}),
+        ("media_player.a", {"supported_features": SEARCH | 1}, {"features": []}),
+        ("media_player.a", {}, {}),
     ],
 )
 async def test_what_is_not_declared_is_not_told(

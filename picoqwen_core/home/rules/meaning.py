@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from picoqwen_core.home.able import the_searchable
 from picoqwen_core.home.decision import Act, Action, Cannot, Clarify, Decision, Query, QueryKind, Target, Verb
 from picoqwen_core.home.placeless import TIMERS
 from picoqwen_core.home.rules.match import HERE, Match
@@ -158,6 +159,8 @@ def _target(match: Match, home: HomeContext, domain: str | None) -> Target | Cla
             return target
         if match.everything:
             return Target(everywhere=True, **kind)
+        if match.intent == "HassMediaSearchAndPlay" and (only := the_searchable(home)) is not None:
+            return Target((only,))
         playing = [
             e.id for e in home.entities if e.domain == domain == "media_player" and e.state == "playing"
         ]
