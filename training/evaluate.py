@@ -19,12 +19,13 @@ from typing import Any, Literal
 import numpy as np
 
 from picoqwen_core.home.deciding import Complete, decide
-from picoqwen_core.home.decision import Act, Action, Clarify, Decision, Escalate, Query
+from picoqwen_core.home.decision import Act, Action, Cannot, Clarify, Decision, Escalate, Query
 from picoqwen_core.home.dsl import UndecodableError, decode, encode, what_plays
 from picoqwen_core.home.gloss import LANGUAGES
 from picoqwen_core.home.linked import Linked
 from picoqwen_core.home.linker import link
 from picoqwen_core.home.placeless import PLACELESS
+from picoqwen_core.home.placing import is_nowhere
 from picoqwen_core.home.render import render_prompt
 from picoqwen_core.home.targets import resolve, settled
 from picoqwen_core.loaders.gguf import open_gguf
@@ -83,6 +84,8 @@ def effect(decision: Decision, home: HomeContext) -> Any:
     match decision:
         case Act(actions=actions):
             actions = tuple(what_plays(replace(a, target=settled(home, a.target)), home) for a in actions)
+            if home.area is None and any(is_nowhere(a.target, home) for a in actions):
+                return Cannot("unknown_device")
             if home.area is None and any(a.target.here and not resolve(home, a.target) for a in actions):
                 return Clarify(())
             return [
@@ -94,6 +97,8 @@ def effect(decision: Decision, home: HomeContext) -> Any:
             if target.here and home.area is None and not entities:
                 return Clarify(())
             return kind, frozenset(e.id for e in entities), asked
+        case Clarify(entities=choice):
+            return Clarify(tuple(sorted(choice)))
     return decision
 
 

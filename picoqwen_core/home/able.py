@@ -30,6 +30,15 @@ def lacks(entity: HomeEntity, verb: Verb) -> bool:
     return entity.features is not None and verb in _NEEDS and not _NEEDS[verb] & set(entity.features)
 
 
+def needs_light(action: Action, entities: Sequence[HomeEntity]) -> bool:
+    """Whether "brighter" means on: of a dark room, and of a lamp that is off and knows nothing between."""
+    if action.verb != "brighter" or action.value is not None:
+        return False
+    if any(entity.domain != "light" or entity.state != "off" for entity in entities):
+        return False
+    return not action.target.entities or all(lacks(entity, "brighter") for entity in entities)
+
+
 def as_able(action: Action, entities: Sequence[HomeEntity]) -> Action:
     """White is a colour temperature to lamps that have no colours."""
     white = action.verb == "color" and action.value == "white"

@@ -1,7 +1,6 @@
-"""Who decides about a request: rules before the model, after it, or the model alone, by language.
+"""Who decides about a request: the model, and rules where it leaves the request or is not sure of it.
 
-Where rules stand is measured (docs/adr/0011): in the languages that the model does not speak they come first;
-in English they are asked where the model leaves a request or is not sure of it.
+Which goes first, and the thresholds, are measured (docs/adr/0014).
 """
 
 import logging
@@ -9,20 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from picoqwen_core.home.asked import settle
-from picoqwen_core.home.decision import Act, Cannot, Decision, Escalate, Query
+from picoqwen_core.home.decision import Act, Decision, Escalate
 from picoqwen_core.home.dsl import UndecodableError, decode
-from picoqwen_core.home.gloss import known_language
+from picoqwen_core.home.gloss import LANGUAGES, known_language
 from picoqwen_core.home.history import History
 from picoqwen_core.home.linker import link
 from picoqwen_core.home.render import render_prompt
 from picoqwen_core.messages import HomeContext
 
-# Languages that the shipped model understands well enough to act, and those that rules read before it.
-SPOKEN = ("en",)
-RULED = ("de", "fr", "es", "nl", "it")
-# Below these probabilities of its output a rule is believed rather than the model, and in other languages
-# nobody is.
-SURE, SURE_OF_GLOSSES = 0.9, 0.8
+# Below the first probability of its output a rule is believed rather than the model; below the second one an
+# action of the model is left to a larger model.
+SURE, SURE_ENOUGH = 0.95, 0.6
 # A prompt in; the model's raw output text and its probability out.
 Complete = Callable[[str], tuple[str, float]]
 _LOGGER = logging.getLogger(__name__)
@@ -37,42 +33,43 @@ class Decided:
     probability: float = 1.0
 
 
+def is_spoken(language: str) -> bool:
+    """Whether the model understands a language, such as "de-AT", at all."""
+    return language.replace("_", "-").partition("-")[0].casefold() in ("en", *LANGUAGES)
+
+
 def decide(
     text: str, home: HomeContext, history: History | None, complete: Complete, *, rules: bool = True
 ) -> Decided | None:
     """What is decided about a sentence; None where nobody here understands it."""
-    language = home.language.replace("_", "-").partition("-")[0].casefold()
-    if language in RULED:
-        return _rules_first(text, home, history, complete) if rules else None
-    return _model_first(text, home, history, complete, rules=rules) if language in SPOKEN else None
+    if not is_spoken(home.language):
+        return None
+    decided = by_model(text, home, history, complete)
+    trust = _trust(decided, text, home)
+    if trust >= SURE:
+        return decided
+    if rules and (ruled := by_rule(text, home, history)) is not None:
+        return ruled
+    if decided is not None and isinstance(decided.decision, Act) and trust < SURE_ENOUGH:
+        return None
+    return decided
 
 
-def _rules_first(text: str, home: HomeContext, history: History | None, complete: Complete) -> Decided | None:
-    """A rule's decision; else the model's, which reads the words as English ones, where it is sure of it."""
+def _trust(decided: Decided | None, text: str, home: HomeContext) -> float:
+    """How far the model is believed: not at all where it leaves a request, or acts on a question."""
+    if decided is None or isinstance(decided.decision, Escalate):
+        return 0.0
+    if isinstance(decided.decision, Act) and _asks(text, home):
+        return 0.0
+    return decided.probability
+
+
+def _asks(text: str, home: HomeContext) -> bool:
+    """Whether a sentence begins as a question does, where the model is not to be trusted with that."""
     from picoqwen_core.home.rules import rules  # noqa: PLC0415 - see by_rule
 
     language = known_language(home.language)
-    if (ruled := by_rule(text, home, history)) is not None:
-        return ruled
-    decided = by_model(text, home, history, complete)
-    sure = decided is not None and decided.probability >= SURE_OF_GLOSSES
-    if decided is not None and sure and isinstance(decided.decision, Query):
-        return decided
-    if decided is not None and sure and isinstance(decided.decision, Act) and not rules.asks(text, language):
-        return decided
-    if rules.is_unknown(text, home, language):
-        return Decided(Cannot("unknown_device"), "nothing of the home is called so")
-    return None
-
-
-def _model_first(
-    text: str, home: HomeContext, history: History | None, complete: Complete, *, rules: bool
-) -> Decided | None:
-    """The model's decision; where it leaves the request or is not sure of it, a rule's if there is one."""
-    decided = by_model(text, home, history, complete)
-    if not rules or (decided and decided.probability >= SURE and not isinstance(decided.decision, Escalate)):
-        return decided
-    return by_rule(text, home, history) or decided
+    return language != "en" and rules.asks(text, language)
 
 
 def by_rule(text: str, home: HomeContext, history: History | None) -> Decided | None:

@@ -29,6 +29,7 @@ from picoqwen_core.home.decision import (
 )
 from picoqwen_core.home.lexicon import DELAY_WORDS
 from picoqwen_core.home.linked import Link, Linked, LinkKind, Piece, TurnBreak, Word
+from picoqwen_core.home.placing import placed
 from picoqwen_core.home.render import (
     DEVICE_CLASSES,
     DOMAINS,
@@ -92,7 +93,8 @@ def encode(decision: Decision, linked: Linked) -> str:
             said = "" if target == Target() else _encode_target(target, linked)
             return f"<q:{kind}>{said}" + (f" {asked}" if asked else "")
         case Clarify(entities=entities):
-            return _WHICH + _encode_entities(entities, linked)
+            order = {candidate.entity.id: i for i, candidate in enumerate(linked.candidates)}
+            return _WHICH + _encode_entities(tuple(sorted(entities, key=lambda e: order.get(e, 0))), linked)
         case Cannot(reason=reason):
             return f"<cannot:{reason}>"
         case Escalate():
@@ -188,7 +190,7 @@ def decode(output: str, linked: Linked) -> Decision:
     if head.startswith("q:") and head[2:] in QUERY_KINDS:
         return Query(cast("QueryKind", head[2:]), reader.target(), reader.words())
     actions = tuple(what_plays(action, linked.home) for action in _Reader(tokens, linked).actions())
-    return Act(actions) if all(resolvable(action.target, linked) for action in actions) else Clarify(())
+    return placed(actions, linked)
 
 
 def what_plays(action: Action, home: HomeContext) -> Action:
@@ -203,11 +205,6 @@ def what_plays(action: Action, home: HomeContext) -> Action:
     players = (entity for entity in home.entities if entity.domain == "media_player")
     playing = [entity.id for entity in players if entity.state == "playing"]
     return replace(action, target=Target(tuple(playing))) if len(playing) == 1 else action
-
-
-def resolvable(target: Target, linked: Linked) -> bool:
-    """Whether it is clear which room is meant: it is, unless the speaker's is and nobody knows it."""
-    return not target.here or linked.home.area is not None
 
 
 def whole_item(item: str, linked: Linked) -> str:

@@ -18,6 +18,13 @@ _COMPOUNDING = ("de", "nl")
 # What may stand between the parts of a compound.
 _JOINTS = ("", "n", "s", "en", "er", "e")
 _FOLDER = Path(__file__).parent / "languages"
+# "Mach die Tür zu": at the end of a clause these belong to the verb, elsewhere they are "to".
+_PARTICLES = {"de": {"auf": "open", "zu": "closed"}}
+_LITTLE = ("bisschen", "wenig", "bißchen")
+_AFTER_PARTICLE = frozenset(
+    "und oder dann danach bitte danke ja mal doch jetzt sofort gleich schnell machen mache mach tun fahren "
+    "gehen gemacht gefahren haben nun endlich wieder sein ist sind".split()
+)
 _MIN_PREFIX = 3
 # Shorter words without their accents are other words: "ou" is not "où".
 _MIN_PLAIN = 4
@@ -61,6 +68,15 @@ def gloss(word: str, language: str) -> tuple[str, ...]:
     if language == "de" and word.removesuffix("s") in known:  # "des Bads"
         return known[word.removesuffix("s")]
     return _plain_table(language).get(word) or _compound(word, language) or (word,)
+
+
+def particle(word: str, following: str, language: str) -> str | None:
+    """What a word means because of the next one, which is "" at the end: "auf" and "zu" of a door where no
+    place or value follows, and "ein" before "bisschen", which turns nothing on."""
+    if (language, word) == ("de", "ein") and following in _LITTLE:
+        return "a"
+    meant = _PARTICLES.get(language, {}).get(word)
+    return meant if meant is not None and (not following or following in _AFTER_PARTICLE) else None
 
 
 def _compound(word: str, language: str) -> tuple[str, ...]:

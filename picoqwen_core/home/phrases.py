@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from picoqwen_core.home.gloss import known_language
 from picoqwen_core.home.lexicon import FLOOR_DIRECTIONS, IGNORED, ROOM_SYNONYMS
 from picoqwen_core.home.linked import LinkKind
-from picoqwen_core.home.words import Token, tokenize
+from picoqwen_core.home.words import Token, plain, tokenize
 from picoqwen_core.messages import HomeContext, HomeEntity
 
 MAX_PHRASE_WORDS = 8
@@ -63,6 +63,8 @@ class PhraseTable:
         for length in range(min(MAX_PHRASE_WORDS, len(tokens) - start), 0, -1):
             span = tokens[start : start + length]
             found = self._phrases.get(_key(span)) or self._phrases.get(_plural_key(span))
+            if found is None and self._language == "de":  # "die Lampe des Wintergartens"
+                found = self._phrases.get(_key(span).removesuffix("s"))
             if found is None or (length == 1 and span[0].text in IGNORED):
                 continue
             return length, [(kind, tuple(ids)) for kind, ids in found.items()]
@@ -84,7 +86,7 @@ class PhraseTable:
                     self.name_words.setdefault(token.stem, {})[entity.id] = None
 
     def _add(self, kind: LinkKind, tokens: Iterable[Token], ref: str) -> None:
-        key = "".join(token.text for token in tokens)
+        key = _key(tokens)
         if key:
             self._phrases.setdefault(key, {}).setdefault(kind, {})[ref] = None
 
@@ -104,8 +106,8 @@ class PhraseTable:
                 self._phrases[word] = {LinkKind.FLOOR: {floors[0]: None}}
 
 
-def _key(span: Sequence[Token]) -> str:
-    return "".join(token.text for token in span)
+def _key(span: Iterable[Token]) -> str:
+    return "".join(plain(token.text) for token in span)
 
 
 def _plural_key(span: Sequence[Token]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from picoqwen_core.home import media
-from picoqwen_core.home.able import as_able, lacks
+from picoqwen_core.home.able import as_able, lacks, needs_light
 from picoqwen_core.home.decision import Act, Action, Target, Verb
 from picoqwen_core.home.modes import mode_of
 from picoqwen_core.home.placeless import PLACELESS, placeless_call
@@ -133,7 +133,8 @@ def _plan_action(action: Action, home: HomeContext, toolbox: Toolbox) -> list[To
 
 def _as_domain_means(action: Action, home: HomeContext) -> Action:
     """ "Turn on the vacuum" starts it; "open" said of a lock unlocks nothing and stays impossible."""
-    domains = {entity.domain for entity in resolve(home, action.target)}
+    meant = resolve(home, action.target)
+    domains = {entity.domain for entity in meant}
     swaps: dict[tuple[str, str], Verb] = {
         ("on", "vacuum"): "vacuum_start",
         ("off", "vacuum"): "vacuum_return",
@@ -158,6 +159,8 @@ def _as_domain_means(action: Action, home: HomeContext) -> Action:
     }
     if len(domains) != 1:
         return action
+    if needs_light(action, meant):
+        return replace(action, verb="on")
     return replace(action, verb=swaps.get((action.verb, domains.pop()), action.verb))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from picoqwen_core.home import media, reply
 from picoqwen_core.home.answers import answer
-from picoqwen_core.home.deciding import RULED, SPOKEN, Complete, decide
+from picoqwen_core.home.deciding import Complete, decide, is_spoken
 from picoqwen_core.home.decision import Act, Cannot, Clarify, Decision, Escalate, Query, Target
 from picoqwen_core.home.fixed import fixed
 from picoqwen_core.home.history import history_of
@@ -59,10 +59,8 @@ class HomeResponder:
 
 def _why_not(home: HomeContext) -> str:
     """Why nobody here understands a request."""
-    if home.language.casefold()[:2] in SPOKEN:
+    if is_spoken(home.language):
         return "it did not understand"
-    if home.language.casefold()[:2] in RULED:
-        return f"no rule reads it, and it does not understand {home.language}"
     return f"it does not understand {home.language}"
 
 

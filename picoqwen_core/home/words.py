@@ -1,10 +1,11 @@
 """Words of a request: splitting, stems, and spoken numbers and durations (English; others by gloss.py)."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-from picoqwen_core.home.gloss import gloss
+from picoqwen_core.home.gloss import gloss, particle
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+(?:['’][^\W\d_]+)*|[%°]")
 
@@ -50,8 +51,17 @@ class Token:
 
 
 @lru_cache(maxsize=8192)
+def plain(word: str) -> str:
+    """A word without accents, as many are typed."""
+    if word.isascii():
+        return word
+    return "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
+
+
+@lru_cache(maxsize=8192)
 def stem(word: str) -> str:
-    """The singular of an English noun, roughly: enough to match "lights" with "light"."""
+    """The singular of an English noun, roughly, and no accents: enough to match "lights" with "light"."""
+    word = plain(word)
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"
     if len(word) > 4 and word.endswith(("ches", "shes", "xes", "sses")):
@@ -70,15 +80,23 @@ def tokenize(text: str, language: str = "en") -> tuple[Token, ...]:
     if language == "en":
         words = [_word_token(match) for match in _WORD.finditer(text)]
     else:
-        words = [token for match in _WORD.finditer(text) for token in _glossed(match, language)]
+        matches = list(_WORD.finditer(text))
+        later = [match.group().casefold() for match in matches[1:]]
+        words = [
+            token
+            for match, following in zip(matches, (*later, ""), strict=False)
+            for token in _glossed(match, following, language)
+        ]
     return tuple(_join_durations(_join_numbers(words)))
 
 
-def _glossed(match: re.Match[str], language: str) -> list[Token]:
+def _glossed(match: re.Match[str], following: str, language: str) -> list[Token]:
     """A word of another language as one or more English ones; the first keeps what was written."""
     token = _word_token(match)
     if token.value is not None:
         return [token]
+    if (meant := particle(token.text, following, language)) is not None:
+        return [Token(meant, stem(meant), token.surface)]
     parts = _CLITIC.split(token.surface.casefold(), maxsplit=1)
     words = [word for part in parts for word in gloss(part, language)]
     surfaces = [token.surface] + [""] * (len(words) - 1)

@@ -103,3 +103,20 @@ def test_a_lamp_without_colours_is_not_turned_on_when_red_is_asked_for(language:
     assert not any(delta.tool_call for delta in deltas)
     text = "".join(delta.content for delta in deltas)
     assert text == fixed("impossible", language, reply.PROBLEMS["impossible"])
+
+
+@pytest.mark.parametrize(
+    ("target", "state", "expected"),
+    [
+        (Target(("light.hall",)), "off", ["intent__HassTurnOn"]),
+        (Target(area="hall", domain="light"), "off", ["intent__HassTurnOn"]),
+        (Target(area="hall", domain="light"), "on", ["light__HassLightSet"]),
+        (Target(("light.desk",)), "off", ["light__HassLightSet"]),
+    ],
+)
+def test_brighter_means_on_where_it_is_dark_and_a_lamp_knows_nothing_between(
+    target: Target, state: str, expected: list[str]
+) -> None:
+    lamps = (replace(PLAIN, state="off"), replace(DIMMED, state=state))
+    calls = made("brighter", target, None, *lamps).calls
+    assert [call.name for call in calls] == expected
