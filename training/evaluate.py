@@ -38,6 +38,8 @@ from training.draw import draws, foreign_draws
 BUILT_IN = Path(__file__).parents[1] / "picoqwen_core" / "home" / "models" / "pico-home.gguf"
 MAX_OUTPUT = 64
 _PERCENTAGES = ("brightness", "fan_speed", "position", "volume", "humidity")
+# A verb, the entities that it acts on, its value and its name.
+Step = tuple[str, frozenset[str], float | str | None, str | None]
 Who = Literal["ladder", "model"]
 WHO: tuple[Who, ...] = ("ladder", "model")
 
@@ -88,10 +90,12 @@ def effect(decision: Decision, home: HomeContext) -> Any:
                 return Cannot("unknown_device")
             if home.area is None and any(a.target.here and not resolve(home, a.target) for a in actions):
                 return Clarify(())
-            return [
-                (a.verb, frozenset(e.id for e in resolve(home, a.target)), _value(a), _label(a))
-                for a in _split(actions)
-            ]
+            return _in_any_order(
+                [
+                    (a.verb, frozenset(e.id for e in resolve(home, a.target)), _value(a), _label(a))
+                    for a in _split(actions)
+                ]
+            )
         case Query(kind=kind, target=target, asked=asked):
             entities = () if kind in ("time", "date") else resolve(home, target)
             if target.here and home.area is None and not entities:
@@ -100,6 +104,12 @@ def effect(decision: Decision, home: HomeContext) -> Any:
         case Clarify(entities=choice):
             return Clarify(tuple(sorted(choice)))
     return decision
+
+
+def _in_any_order(steps: list[Step]) -> list[Step]:
+    """The same list for the same effect: the order counts only where something is acted on twice."""
+    touched = [entity for _, entities, _, _ in steps for entity in entities]
+    return sorted(steps, key=repr) if len(touched) == len(set(touched)) else steps
 
 
 def _split(actions: tuple[Any, ...]) -> list[Any]:

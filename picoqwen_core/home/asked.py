@@ -8,10 +8,12 @@ from dataclasses import replace
 
 from picoqwen_core.home.answers import can_answer
 from picoqwen_core.home.decision import Act, Decision, Query, Target
+from picoqwen_core.home.gloss import known_language
 from picoqwen_core.home.history import History
 from picoqwen_core.home.linked import Linked
 from picoqwen_core.home.linker import link
 from picoqwen_core.home.targets import resolve
+from picoqwen_core.home.words import tokenize
 from picoqwen_core.messages import HomeContext
 
 # Beginnings of questions about how things are. "Can you", "do you mind" and "are you able" ask for something.
@@ -33,6 +35,11 @@ _STATES = {
     "lock": "locked",
     "unlock": "unlocked",
 }
+_ALL = frozenset(("all", "both", "every", "everything"))
+# What may stand beside "all" in an answer: "yes please, all of them".
+_BESIDE_ALL = frozenset(
+    "of them those these the course please yes sure two three 2 3 and one single on a".split()
+)
 _OUTSIDE = re.compile(r"\b(?:outside|outdoors?|out there)\b", re.IGNORECASE)
 _SET = re.compile(r"\bset (?:to|at)\b|\bsetpoint\b", re.IGNORECASE)
 _OUTDOOR_QUANTITIES = ("temperature", "humidity")
@@ -44,7 +51,7 @@ def settle(decision: Decision, linked: Linked, history: History | None) -> Decis
     if isinstance(decision, Act) and _is_question(text, linked.home) and not _asks_of_timer(decision):
         decision = _question(decision)
     if isinstance(decision, Act) and history is not None:
-        decision = _of_this_turn(decision, linked)
+        decision = _all_of_them(_of_this_turn(decision, linked), linked, history)
     if not isinstance(decision, Query):
         return decision
     if decision.asked == "temperature" and _SET.search(text):
@@ -74,6 +81,17 @@ def _of_this_turn(act: Act, linked: Linked) -> Act:
             for action in act.actions
         )
     )
+
+
+def _all_of_them(act: Act, linked: Linked, history: History) -> Act:
+    """ "Which one?" "All, of course": one of them is not what was meant."""
+    words = {token.text for token in tokenize(linked.text, known_language(linked.home.language))}
+    if not history.clarifying or not words & _ALL or words - _ALL - _BESIDE_ALL:
+        return act
+    if not any(set(action.target.entities) & set(history.previous_entities) for action in act.actions):
+        return act
+    meant = Target(entities=history.previous_entities)
+    return Act(tuple(replace(action, target=meant) for action in act.actions[:1]))
 
 
 def _question(act: Act) -> Query:
