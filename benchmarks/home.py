@@ -88,7 +88,7 @@ def _generated(count: int) -> dict[str, float | None]:
         figures[f"wrong_action_generated_{language}"] = round(measured["wrong_action_rate"], 4)
         alone = measure(requests, language, complete=complete, who="model")
         figures[f"accuracy_generated_model_alone_{language}"] = round(alone["accuracy"], 4)
-    small, large = (measure(count // 4, "en", size, complete=complete)["accuracy"] for size in (20, 1000))
+    small, large = (measure(count, "en", size, complete=complete)["accuracy"] for size in (20, 1000))
     figures["accuracy_drop_1000_entities"] = round(small - large, 4)
     return {**figures, "file_mb": BUILT_IN.stat().st_size / MEGABYTE}
 

@@ -26,6 +26,9 @@ MAX_NUMBERS = 8
 # How many entities of the places in question are listed beside those that were named.
 MAX_FILL = 4
 MAX_PREVIOUS_WORDS = 24
+_VERBS = ("switch", "light", "heat", "power", "lock")
+_ARTICLES = ("the", "my", "a")
+_AFTER_VERB = frozenset("on off up down the my all both it them those these that this everything".split())
 _OTHER = frozenset(("other", "others", "twin", "rest"))
 # "Them" is a handful of devices; after "all lights off" nobody means each of forty.
 MAX_PREVIOUS_ENTITIES = 6
@@ -73,6 +76,8 @@ def _spans(table: PhraseTable, tokens: Sequence[Token]) -> list[_Span]:
     index = 0
     while index < len(tokens):
         found = table.longest_match(tokens, index)
+        if found is not None and found[0] == 1 and _is_told(tokens, index):
+            found = None
         if found is not None:
             length, matches = found
             covered = tuple(tokens[index : index + length])
@@ -82,6 +87,12 @@ def _spans(table: PhraseTable, tokens: Sequence[Token]) -> list[_Span]:
             spans.append(_plain(tokens[index]))
             index += 1
     return _partial_matches(table, _longer_names(table, spans))
+
+
+def _is_told(tokens: Sequence[Token], index: int) -> bool:
+    """Whether "switch" is a verb here, though a device is called so."""
+    before = tokens[index - 1].text if index else ""
+    return index + 1 < len(tokens) and _commands(before, tokens[index].text, tokens[index + 1].text)
 
 
 def _plain(token: Token) -> _Span:
@@ -161,15 +172,16 @@ def _partial_matches(table: PhraseTable, spans: list[_Span]) -> list[_Span]:
 
 def _is_verb(spans: Sequence[_Span], index: int) -> bool:
     """ "Switch" is a device in "the switch" and a verb in "switch on" and "please switch the lamp off"."""
-    if spans[index].text not in ("switch", "light", "heat", "power", "lock"):
-        return False
     before = spans[index - 1].text if index else ""
     after = spans[index + 1] if index + 1 < len(spans) else None
-    return (
-        before not in ("the", "my", "a")
-        and after is not None
-        and (after.text in ("on", "off", "up", "the", "my", "all", "both") or after.kind is LinkKind.FULL)
-    )
+    if after is not None and after.kind is LinkKind.FULL:
+        return spans[index].text in _VERBS and before not in _ARTICLES
+    return after is not None and _commands(before, spans[index].text, after.text)
+
+
+def _commands(before: str, word: str, after: str) -> bool:
+    """Whether a word that is a noun as well is told to be a verb by those around it."""
+    return word in _VERBS and before not in _ARTICLES and after in _AFTER_VERB
 
 
 def _is_degree(spans: Sequence[_Span], index: int) -> bool:

@@ -2,6 +2,7 @@
 
 import mmap
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,12 @@ class Checkpoint:
         if name not in self.tensors:
             raise CheckpointError(f"{self.path}: tensor {name!r} is missing")
         return self.tensors[name]
+
+    def let_go(self) -> None:
+        """Take what was read of the files out of memory; what is read again comes from them."""
+        for each in self.maps:
+            with suppress(OSError, ValueError):  # a kernel without advice only costs memory
+                each.madvise(mmap.MADV_DONTNEED)
 
     def close(self) -> None:
         """Unmap the files, unless arrays still refer to them; then the last of them does."""

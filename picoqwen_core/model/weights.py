@@ -11,12 +11,14 @@ from picoqwen_core.kernels.chunks import GROUP
 from picoqwen_core.kernels.code import embed_code, pack_code, panel_code, rows_code, takes_few_tokens
 from picoqwen_core.kernels.gemm import PANEL_ROWS, panel_bytes
 from picoqwen_core.kernels.matmul import pack_matrix, scratch_bytes
-from picoqwen_core.kernels.matrix import COLS, COLUMNS, KIND, PANELS, ROWS
+from picoqwen_core.kernels.matrix import ADDRESS, COLS, COLUMNS, KIND, PANELS, ROWS, SCALES
 from picoqwen_core.loaders.checkpoint import Checkpoint, Tensor
 from picoqwen_core.model.buffers import Floats, aligned, padded
 from picoqwen_core.model.config import Qwen3Config
 from picoqwen_core.quants import q8_s
 
+# Copies of tensors by their addresses, which the table points to.
+Held = dict[int, NDArray[Any]]
 _MATRICES = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
 
 
@@ -40,14 +42,16 @@ def load_weights(checkpoint: Checkpoint, config: Qwen3Config, *, pack: bool) -> 
     pack: pack the quantized matrices ahead, which costs a copy of them. Raises CheckpointError for missing
     tensors and wrong shapes.
     """
-    held: list[NDArray[Any]] = []
+    held: Held = {}
     table = _table(checkpoint, config, held)
+    packed = (_pack(table, held),) if pack else ()
+    weights = Weights(table, _norms(checkpoint, config), (*held.values(), *packed))
     if pack:
-        held.append(_pack(table))
-    return Weights(table, _norms(checkpoint, config), tuple(held))
+        checkpoint.let_go()
+    return weights
 
 
-def _table(checkpoint: Checkpoint, config: Qwen3Config, held: list[NDArray[Any]]) -> NDArray[np.int64]:
+def _table(checkpoint: Checkpoint, config: Qwen3Config, held: Held) -> NDArray[np.int64]:
     """A row for every matrix, in the order that the forward pass wants."""
     query, kv = config.n_heads * config.head_dim, config.n_kv_heads * config.head_dim
     hidden, ffn = config.hidden_size, config.intermediate_size
@@ -75,15 +79,15 @@ def _table(checkpoint: Checkpoint, config: Qwen3Config, held: list[NDArray[Any]]
     return table
 
 
-def _row(tensor: Tensor, shape: tuple[int, int], held: list[NDArray[Any]]) -> tuple[int, ...]:
+def _row(tensor: Tensor, shape: tuple[int, int], held: Held) -> tuple[int, ...]:
     _require_shape(tensor, shape)
     data, scales, columns = tensor.data, tensor.scales, padded(shape[1])
     if columns != shape[1]:
         data = _widened(tensor, columns)
-        held.append(data)
+        held[data.ctypes.data] = data
         if scales is not None:
             scales = _widened_scales(scales, shape[0], columns)
-            held.append(scales)
+            held[scales.ctypes.data] = scales
     kind = tensor.type.type_id
     code = (rows_code(kind), pack_code(kind), panel_code(kind), embed_code(kind))
     where = 0 if scales is None else scales.ctypes.data
@@ -106,8 +110,12 @@ def _widened_scales(scales: Floats, rows: int, columns: int) -> Floats:
     return wide
 
 
-def _pack(table: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Pack the matrices whose panels take any number of tokens, but the embedding; the table learns where."""
+def _pack(table: NDArray[np.int64], held: Held) -> NDArray[np.uint8]:
+    """Pack the matrices whose panels take any number of tokens, but the embedding; the table learns where.
+
+    Copies made for a matrix that panels hold completely are not read any more, and let go.
+    """
+    embedding = table[len(table) - 2, ADDRESS]
     matrices = [
         row for index, row in enumerate(table) if index != len(table) - 2 and takes_few_tokens(int(row[KIND]))
     ]
@@ -119,6 +127,13 @@ def _pack(table: NDArray[np.int64]) -> NDArray[np.uint8]:
         pack_matrix(row.ctypes.data, address, scratch.ctypes.data)
         row[PANELS] = address
         address += size
+        if (
+            row[ROWS] % PANEL_ROWS == 0
+            and row[ADDRESS] != embedding
+            and held.pop(int(row[ADDRESS]), None) is not None
+        ):
+            held.pop(int(row[SCALES]), None)
+            row[ADDRESS] = row[SCALES] = 0
     return packed
 
 

@@ -1,6 +1,7 @@
 """Linking requests to the entities, rooms, floors and numbers of a home."""
 
 import random
+from dataclasses import replace
 
 from picoqwen_core.home.history import History
 from picoqwen_core.home.linked import Link, Linked, LinkKind
@@ -134,3 +135,10 @@ def test_a_word_before_a_short_name_points_at_the_longer_name() -> None:
 def test_the_other_one_is_a_candidate() -> None:
     linked = link(home(None), "and the other one", History("turn on the left bedside lamp", ("light.left",)))
     assert "light.right" in [c.entity.id for c in linked.candidates]
+
+
+def test_a_verb_is_no_device_though_one_is_called_so() -> None:
+    switch = entity("switch.plain", "Switch", "kitchen")
+    house = replace(home(), entities=(*home().entities, switch))
+    assert not [p for p in link(house, "switch those on").pieces if isinstance(p, Link)]
+    assert [p for p in link(house, "turn the switch on").pieces if isinstance(p, Link)]
