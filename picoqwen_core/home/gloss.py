@@ -36,6 +36,14 @@ def known_language(tag: str) -> str:
     return language if language in LANGUAGES else "en"
 
 
+@lru_cache(maxsize=8192)
+def plain(word: str) -> str:
+    """A word without accents, as many are typed."""
+    if word.isascii():
+        return word
+    return "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
+
+
 @lru_cache(maxsize=8)
 def table(language: str) -> Mapping[str, tuple[str, ...]]:
     """Words of a language, casefolded, and the English words that stand for each."""
@@ -53,9 +61,9 @@ def _plain_table(language: str) -> Mapping[str, tuple[str, ...]]:
     """The words of a table that have accents, as they are typed without."""
     words: dict[str, tuple[str, ...]] = {}
     for word, english in table(language).items():
-        plain = "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
-        if plain != word and len(plain) >= _MIN_PLAIN:
-            words.setdefault(plain, english)
+        typed = plain(word)
+        if typed != word and len(typed) >= _MIN_PLAIN:
+            words.setdefault(typed, english)
     return words
 
 

@@ -5,10 +5,10 @@ Phrases are keyed without spaces, so that "living room" and "livingroom" are the
 
 from collections.abc import Iterable, Sequence
 
-from picoqwen_core.home.gloss import known_language
+from picoqwen_core.home.gloss import known_language, plain
 from picoqwen_core.home.lexicon import FLOOR_DIRECTIONS, IGNORED, ROOM_SYNONYMS
 from picoqwen_core.home.linked import LinkKind
-from picoqwen_core.home.words import Token, plain, tokenize
+from picoqwen_core.home.words import Token, tokenize
 from picoqwen_core.messages import HomeContext, HomeEntity
 
 MAX_PHRASE_WORDS = 8

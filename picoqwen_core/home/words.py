@@ -1,11 +1,10 @@
 """Words of a request: splitting, stems, and spoken numbers and durations (English; others by gloss.py)."""
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-from picoqwen_core.home.gloss import gloss, particle
+from picoqwen_core.home.gloss import gloss, particle, plain
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+(?:['’][^\W\d_]+)*|[%°]")
 
@@ -48,14 +47,6 @@ class Token:
     surface: str
     value: float | None = None
     duration: bool = False
-
-
-@lru_cache(maxsize=8192)
-def plain(word: str) -> str:
-    """A word without accents, as many are typed."""
-    if word.isascii():
-        return word
-    return "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
 
 
 @lru_cache(maxsize=8192)

@@ -4,7 +4,7 @@ import pytest
 
 from picoqwen_core.home.decision import Act, Action, Cannot, Clarify, Decision, Query, Target
 from picoqwen_core.home.history import History
-from picoqwen_core.home.rules.rules import asks, decide, is_unknown
+from picoqwen_core.home.rules.rules import asks, decide
 from picoqwen_core.messages import HomeArea, HomeContext, HomeFloor
 from tests.home.house import entity
 
@@ -131,25 +131,6 @@ def test_a_similar_name_with_another_side_is_not_meant() -> None:
     only_left = HomeContext((lamp,), AREAS, FLOORS, None, "de")
     ruled = decide("Leselampe rechts an", only_left, "de")
     assert ruled is None or not isinstance(ruled.decision, Act)
-
-
-def test_an_unknown_device_is_said_to_be_unknown() -> None:
-    assert is_unknown("schalte den Whirlpool ein", home(), "de")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "mach alles aus",
-        "mach die Musik an",
-        "schalte die Stehlampe ein",
-        "schalt den Whirlpool ein?",
-        "wer hat den Whirlpool an",
-        "was fällt dir ein",
-    ],
-)
-def test_nothing_else_is_said_to_be_unknown(text: str) -> None:
-    assert not is_unknown(text, home(), "de")
 
 
 def test_questions_are_told_from_wishes() -> None:

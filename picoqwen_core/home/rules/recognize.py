@@ -2,17 +2,15 @@
 
 from typing import Any
 
-from hassil.intents import WildcardSlotList
-from hassil.recognize import RecognizeResult, recognize_all, recognize_best
+from hassil.recognize import RecognizeResult, recognize_best
 
 from picoqwen_core.home.rules.match import HERE, Match
 from picoqwen_core.home.rules.names import Names
-from picoqwen_core.home.rules.sentences import templates, unknown_templates
+from picoqwen_core.home.rules.sentences import templates
 from picoqwen_core.home.rules.words import words
 
 # A room is always given, so that templates that need one match; what it comes to is known later.
 _CONTEXT = {"area": {"value": HERE, "text": ""}}
-_MOST_UNKNOWN_WORDS = 4
 
 
 def recognized(text: str, names: Names, language: str) -> Match | None:
@@ -26,29 +24,6 @@ def recognized(text: str, names: Names, language: str) -> Match | None:
         best_slot_name="name",
     )
     return _match(result, text, names, language) if result is not None else None
-
-
-def unknown_name(text: str, names: Names, language: str) -> str | None:
-    """What is told to do something although nothing of the home is called so; None for all other sentences.
-
-    The verb has to come first: "switch the whirlpool on" is about a thing, "who has a whirlpool on" is not.
-    """
-    results = recognize_all(
-        text,
-        unknown_templates(language),
-        slot_lists={**names.lists, "name": WildcardSlotList("name")},
-        intent_context=_CONTEXT,
-        language=language,
-    )
-    for result in results:
-        name = result.entities.get("name")
-        if name is None or not name.is_wildcard or name.text_span is None:
-            continue
-        start, end = name.text_span
-        said = text[start:end].strip(" .,!?")
-        if start > 0 and 0 < len(said.split()) <= _MOST_UNKNOWN_WORDS:
-            return said
-    return None
 
 
 def _match(result: RecognizeResult, text: str, names: Names, language: str) -> Match:

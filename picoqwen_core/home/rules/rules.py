@@ -9,13 +9,11 @@ from dataclasses import dataclass, replace
 
 from picoqwen_core.home.decision import Act, Clarify, Decision, Query
 from picoqwen_core.home.history import History
-from picoqwen_core.home.lexicon import IGNORED, KIND_WORDS
-from picoqwen_core.home.linked import Link, LinkKind
-from picoqwen_core.home.linker import link
+from picoqwen_core.home.lexicon import KIND_WORDS
 from picoqwen_core.home.rules import joined
 from picoqwen_core.home.rules.meaning import meaning
 from picoqwen_core.home.rules.names import Names, names_of
-from picoqwen_core.home.rules.recognize import recognized, unknown_name
+from picoqwen_core.home.rules.recognize import recognized
 from picoqwen_core.home.rules.words import words
 from picoqwen_core.home.words import tokenize
 from picoqwen_core.messages import HomeContext
@@ -30,7 +28,6 @@ _STATES = {
 }
 # A quantity or a time is set, and not played.
 _MEASURE = re.compile(r"%|°|\btimer\b|\b\d+ ?(?:min|sec|sek|pro|por|per|gra|deg)", re.IGNORECASE)
-_THINGS = (LinkKind.FULL, LinkKind.PART, LinkKind.AREA, LinkKind.FLOOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +48,6 @@ def decide(text: str, home: HomeContext, language: str, history: History | None 
         ruled = reader.ruled(corrected)
         ruled = replace(ruled, why=f"{ruled.why}, with a misheard name") if ruled is not None else None
     return ruled
-
-
-def is_unknown(text: str, home: HomeContext, language: str) -> bool:
-    """Whether something is told to do something that this home does not have at all."""
-    names, small = names_of(home), words(language)
-    said = None if asks(text, language) else unknown_name(text, names, language)
-    if said is None or small.everything.search(said) or small.here.search(said):
-        return False
-    pieces = link(home, text).pieces
-    if any(isinstance(piece, Link) and piece.kind in _THINGS for piece in pieces):
-        return False
-    # "The music" is no name: where the home has something of the kind, more than a name was not understood.
-    stems = [token.stem for token in tokenize(said, language) if token.text not in IGNORED]
-    kinds = {kind for stem in stems for kind in KIND_WORDS.get(stem, ())}
-    named = any(stem not in KIND_WORDS for stem in stems)
-    return named or not kinds & {entity.domain for entity in home.entities}
 
 
 def asks(text: str, language: str) -> bool:

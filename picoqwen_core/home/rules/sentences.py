@@ -6,13 +6,12 @@ The package is Apache-2.0 (https://github.com/OHF-Voice/intents). A language is 
 import json
 import tomllib
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from hassil.intents import IntentData, Intents
+from hassil.intents import Intents
 
 from picoqwen_core.home.rules.meaning import DOMAINS_OF_VERB, INTENTS, OWN_PREFIX
 
@@ -48,34 +47,6 @@ def templates(language: str) -> Intents:
             "responses": {},
         }
     )
-
-
-@lru_cache(maxsize=_KEPT)
-def unknown_templates(language: str) -> Intents:
-    """Of these, the ones that tell a named thing to do something: with any words in the name's place."""
-    known = templates(language)
-    intents = {
-        name: replace(intent, data=[_open(block, known) for block in intent.data if _takes_any_name(block)])
-        for name, intent in known.intents.items()
-        if name in _OF_THINGS
-    }
-    return replace(known, intents=intents)
-
-
-_OF_THINGS = ("HassTurnOn", "HassTurnOff", "HassLightSet", "HassSetPosition", "HassClimateSetTemperature")
-
-
-def _takes_any_name(block: IntentData) -> bool:
-    """Scenes and scripts are run by hardly more than their name, so any sentence would be one."""
-    domains = (block.requires_context or {}).get("domain") or ()
-    return bool(domains) and not {"scene", "script", "button"} & set(domains)
-
-
-def _open(block: IntentData, known: Intents) -> IntentData:
-    """The block for a thing of any kind; templates that need no word but the name are left out."""
-    rules = {**known.expansion_rules, **block.expansion_rules}
-    kept = [str(each.text) for each in block.sentences if each.get_required_clauses(rules)]
-    return replace(block, sentence_texts=kept, requires_context={})
 
 
 def _package_folder() -> Path:
