@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -109,8 +110,8 @@ class EngineClient:
         threads: None for the worker's choice; cpu_target: the kind of processor; nice: how far the worker
         stands back behind other processes; max_memory: bytes of model and context together, None for what
         the machine has; cache_dir: where compiled kernels are kept; queue_limit: requests that may wait
-        beside those in work before BusyError; start_timeout: seconds for loading and compiling;
-        silence_timeout: seconds without a sign of life after which an answer is given up.
+        beside those in work before BusyError; start_timeout: seconds without progress
+        after which a start is given up; silence_timeout: the same of signs of life and an answer.
         """
         self._model_path = model_path
         self._model_id = model_id
@@ -243,12 +244,12 @@ class EngineClient:
         self._tried = file_signature(self._model_path)
         try:
             self._connection = await WorkerConnection.launch(self._arguments())
-            async with asyncio.timeout(self._start_timeout):
-                self.info = await self._connection.ready(self._tell)
+            async with asyncio.timeout(self._start_timeout) as deadline:
+                self.info = await self._connection.ready(partial(self._tell, deadline))
                 if self._memory_step:
                     await self._connection.ask("memory", step=self._memory_step)
         except TimeoutError as err:
-            message = f"the engine of {self._model_id} was not ready after {self._start_timeout:g} s"
+            message = f"the engine of {self._model_id} made no progress in starting for {self._start_timeout:g} s"
             await self._give_up(message)
             raise EngineUnavailable(message) from err
         except PicoQwenError as err:
@@ -260,7 +261,9 @@ class EngineClient:
         self.state, self.error = "ready", None
         return self._connection
 
-    def _tell(self, done: int, of: int) -> None:
+    def _tell(self, deadline: asyncio.Timeout, done: int, of: int) -> None:
+        # A slow machine may take its time, so long as it gets on.
+        deadline.reschedule(asyncio.get_running_loop().time() + self._start_timeout)
         _LOGGER.info("%s: %d of %d kernels are compiled for this processor", self._model_id, done, of)
         self.compiled = (done, of)
 

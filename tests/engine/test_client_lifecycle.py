@@ -11,6 +11,7 @@ from contextlib import aclosing, asynccontextmanager
 import psutil
 import pytest
 
+from picoqwen_core.engine.connection import WorkerConnection
 from picoqwen_core.errors import BusyError, EngineError, EngineUnavailable
 from picoqwen_core.messages import ChatRequest, GenerateRequest, Message
 from tests.engine.conftest import GREEDY, KERNEL_CACHE, ROOT, collect, new_client, until, until_status
@@ -147,12 +148,32 @@ async def test_a_worker_that_hangs_is_given_up_by_answers_and_killed_by_stopping
         assert gone(pid)
 
 
-async def test_a_start_that_takes_too_long_leaves_no_process(tiny_model):
+async def test_a_start_that_gets_nowhere_leaves_no_process(tiny_model):
     client = new_client(tiny_model, start_timeout=0.05)
-    with pytest.raises(EngineUnavailable, match=r"not ready after 0\.05 s"):
+    with pytest.raises(EngineUnavailable, match=r"no progress in starting for 0\.05 s"):
         await client.start()
     assert client.state == "failed"
     assert children("picoqwen_core.engine.worker") == []
+
+
+async def test_a_slow_start_that_gets_on_is_waited_for(tiny_model, monkeypatch):
+    client = new_client(tiny_model, start_timeout=2.5)
+    ready = WorkerConnection.ready
+
+    async def slowly(connection, compiled):
+        for done in range(6):
+            await asyncio.sleep(0.5)
+            compiled(done, 6)
+        client._start_timeout = 60
+        compiled(6, 6)
+        return await ready(connection, compiled)
+
+    monkeypatch.setattr(WorkerConnection, "ready", slowly)
+    await client.start()
+    try:
+        assert (client.state, client.compiled) == ("ready", (6, 6))
+    finally:
+        await client.stop()
 
 
 async def test_a_full_queue_answers_busy(tiny_model):
