@@ -249,7 +249,9 @@ class EngineClient:
                 if self._memory_step:
                     await self._connection.ask("memory", step=self._memory_step)
         except TimeoutError as err:
-            message = f"the engine of {self._model_id} made no progress in starting for {self._start_timeout:g} s"
+            message = (
+                f"the engine of {self._model_id} made no progress in starting for {self._start_timeout:g} s"
+            )
             await self._give_up(message)
             raise EngineUnavailable(message) from err
         except PicoQwenError as err:
