@@ -18,7 +18,7 @@ import yaml
 
 from house_runner.errors import HouseError
 from house_runner.server import Server
-from house_runner.spoken.requests import SpokenHome, read_all
+from house_runner.spoken.requests import FOLDER, SpokenHome, read_all
 from house_runner.spoken.runner import Said, running_server, say_all
 from picoqwen_core.home.gloss import LANGUAGES
 from training.evaluate import BUILT_IN, Greedy, interval, measure
@@ -35,17 +35,29 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--homes", nargs="*", default=[], help="only these homes of tests/home_requests")
     parser.add_argument("--generated", type=int, default=2000, help="how many generated requests (2000)")
-    parser.add_argument("--failures", action="store_true", help="print what went wrong")
+    parser.add_argument(
+        "--failures", action="store_true", help="print what went wrong; never of the blind half"
+    )
+    parser.add_argument(
+        "--set", choices=("known", "fresh"), default="known", help="fresh: only tests/home_requests/fresh"
+    )
     arguments = parser.parse_args(argv)
-    homes = [home for home in read_all() if not arguments.homes or home.name in arguments.homes]
+    fresh = arguments.set == "fresh"
+    folder = FOLDER / "fresh" if fresh else FOLDER
+    homes = [home for home in read_all(folder) if not arguments.homes or home.name in arguments.homes]
     try:
-        said = asyncio.run(say_all(homes, tell=arguments.failures))
-        speed = asyncio.run(_speed(homes[0]))
+        said = asyncio.run(
+            say_all(homes, tell=lambda each: arguments.failures and not (fresh and each.half == "blind"))
+        )
+        speed = {} if fresh else asyncio.run(_speed(homes[0]))
     except HouseError as err:
         print(f"error: {err}", file=sys.stderr)
         return 1
-    _table(said)
-    figures = {**_handwritten(said), **_generated(arguments.generated), **speed, "requests": len(said)}
+    if fresh:
+        figures = _by_half(said)
+    else:
+        _table(said)
+        figures = {**_handwritten(said), **_generated(arguments.generated), **speed, "requests": len(said)}
     for name, value in figures.items():
         print(f"{name:28} {value}")
     if arguments.json:
@@ -70,6 +82,18 @@ def _handwritten(said: Sequence[Said]) -> dict[str, float | None]:
     for language in sorted({each.language for each in said}):
         rights = [each.verdict.right for each in said if each.language == language]
         figures[f"accuracy_handwritten_{language}"] = _share(rights)
+    return figures
+
+
+def _by_half(said: Sequence[Said]) -> dict[str, float | None]:
+    """The fresh requests: those that may be read while the code is mended, and those that may not."""
+    figures: dict[str, float | None] = {}
+    for half in ("dev", "blind"):
+        its = [each for each in said if each.request.half == half]
+        print(f"\nfresh requests, the {half} half")
+        _table(its)
+        figures |= {f"{half}_{name}": value for name, value in _handwritten(its).items()}
+        figures[f"{half}_requests"] = len(its)
     return figures
 
 

@@ -14,16 +14,22 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from training.draw import mixed_draws, sample
+from training.unseen import is_examined
 from training.vocab import train_vocabulary
 
 VOCABULARY_SAMPLES = 120_000
 
 
 def samples(seed: int, split: str, count: int) -> tuple[list[tuple[str, str]], Counter[str]]:
-    """`count` samples, and how many draws of each category the linker could not serve."""
+    """`count` samples, and how many draws of each category the linker could not serve.
+
+    None of the training split says what the model is examined with.
+    """
     missed: Counter[str] = Counter()
     found: list[tuple[str, str]] = []
     for category, home, turn in mixed_draws(seed, split):
+        if split == "train" and is_examined(turn.text):
+            continue
         made = sample(home, turn)
         if made is None:
             missed[category] += 1

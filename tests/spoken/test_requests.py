@@ -1,5 +1,6 @@
 """The hand-written requests: they are well formed and speak of what is there; how they are judged."""
 
+import re
 from collections import Counter
 from datetime import datetime
 
@@ -8,13 +9,14 @@ import yaml
 
 from house_runner.changes import Change
 from house_runner.spoken.judge import LARGER_MODEL_SAYS, judge, mismatch
-from house_runner.spoken.requests import SpokenHome, Turn, read_all
+from house_runner.spoken.requests import FOLDER, SpokenHome, Turn, read_all
 
 HOMES = read_all()
+FRESH = read_all(FOLDER / "fresh")
 NOON = datetime(2026, 11, 27, 12, 5)  # noqa: DTZ001 - the wall clock of a home
 
 
-@pytest.mark.parametrize("home", HOMES, ids=lambda home: home.name)
+@pytest.mark.parametrize("home", [*HOMES, *FRESH], ids=lambda home: home.name)
 def test_every_request_speaks_of_entities_of_its_home(home: SpokenHome) -> None:
     house = yaml.safe_load(home.house.read_text(encoding="utf-8"))
     known = {
@@ -25,7 +27,8 @@ def test_every_request_speaks_of_entities_of_its_home(home: SpokenHome) -> None:
     known |= {f"scene.{scene['name'].lower().replace(' ', '_')}" for scene in house.get("scenes", ())}
 
     for request in home.requests:
-        meant = {*request.before, *(e for turn in request.turns for e in (*turn.after, *turn.may))}
+        outcomes = [outcome for turn in request.turns for outcome in (turn, *turn.others)]
+        meant = {*request.before, *(e for outcome in outcomes for e in (*outcome.after, *outcome.may))}
         assert meant <= known, request
 
 
@@ -34,9 +37,26 @@ def test_there_are_four_hundred_requests_over_six_homes() -> None:
     assert len(HOMES) >= 6
 
 
+def plain(text: str) -> str:
+    return re.sub(r"[\W_]+", " ", text.casefold()).strip()
+
+
 def test_a_sentence_is_said_once_in_a_home() -> None:
-    said = Counter((home.name, str(request)) for home in HOMES for request in home.requests)
+    said = Counter((home.name, str(request)) for home in [*HOMES, *FRESH] for request in home.requests)
     assert [what for what, times in said.items() if times > 1] == []
+
+
+def test_nothing_that_was_known_before_begins_a_fresh_request() -> None:
+    known = {plain(turn.say) for home in HOMES for request in home.requests for turn in request.turns}
+    assert [str(r) for home in FRESH for r in home.requests if plain(r.turns[0].say) in known] == []
+
+
+def test_the_fresh_requests_are_many_in_both_halves_and_every_language() -> None:
+    of_half = Counter(request.half for home in FRESH for request in home.requests)
+    assert min(of_half["dev"], of_half["blind"]) >= 200
+    of_language = Counter(home.language for home in FRESH for _ in home.requests)
+    assert of_language["en"] >= 180
+    assert all(of_language[language] >= 40 for language in ("de", "fr", "es", "nl", "it"))
 
 
 def lamp(state: str, **attributes: object) -> dict[str, object]:
@@ -67,6 +87,17 @@ def test_whatever_else_changes_is_a_wrong_action() -> None:
 
     assert judge(turn, changes[:1], states, "Turned on.", NOON).right
     assert judge(turn, changes, states, "Turned on.", NOON).wrong_action
+
+
+def test_another_outcome_is_as_right_and_a_third_is_not() -> None:
+    asked = Turn("off", None, "unclear")
+    turn = Turn("off", None, "change", after={"light.a": False}, others=(asked,))
+    states = {"light.a": lamp("on"), "lock.b": lamp("unlocked")}
+
+    assert judge(turn, [], states, "Which one: the left or the right lamp?", NOON).right
+    assert judge(turn, [], states, "Turned off.", NOON).problem.startswith("light.a")
+    opened = [Change("lock.b", "locked", "unlocked", 1.0)]
+    assert judge(turn, opened, states, "Which one: the left or the right lamp?", NOON).wrong_action
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,19 @@ class Verdict:
 def judge(
     turn: Turn, changes: Sequence[Change], after: Mapping[str, Any], text: str, now: datetime
 ) -> Verdict:
-    """Compare one turn with the states of the whole home afterwards and with what was said."""
+    """Compare one turn with the states of the whole home afterwards and with what was said.
+
+    Right is what any of its outcomes asks for; else the first of them tells the problem.
+    """
+    verdicts = [_judge(outcome, changes, after, text, now) for outcome in (turn, *turn.others)]
+    right = next((verdict for verdict in verdicts if verdict.right), None)
+    wrong_action = all(verdict.wrong_action for verdict in verdicts)
+    return right or Verdict(verdicts[0].problem, wrong_action=wrong_action)
+
+
+def _judge(
+    turn: Turn, changes: Sequence[Change], after: Mapping[str, Any], text: str, now: datetime
+) -> Verdict:
     foreign = [str(c) for c in changes if c.entity_id not in turn.after and c.entity_id not in turn.may]
     if foreign:
         return Verdict(f"changed besides: {'; '.join(foreign)}", wrong_action=True)

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -39,8 +39,16 @@ class Said:
     ms: tuple[float, ...]
 
 
-async def say_all(homes: Sequence[SpokenHome], *, tell: bool = False) -> list[Said]:
-    """Say every request of every home. Raises HouseError where something does not start."""
+def nothing(_request: Spoken) -> bool:
+    """Which failures are told: none."""
+    return False
+
+
+async def say_all(homes: Sequence[SpokenHome], *, tell: Callable[[Spoken], bool] = nothing) -> list[Said]:
+    """Say every request of every home, and print what went wrong with those that `tell` names.
+
+    Raises HouseError where something does not start.
+    """
     said: list[Said] = []
     with tempfile.TemporaryDirectory(prefix="picoqwen-", ignore_cleanup_errors=True) as folder:
         async with running_server(Path(folder)) as server:
@@ -48,7 +56,7 @@ async def say_all(homes: Sequence[SpokenHome], *, tell: bool = False) -> list[Sa
                 async with in_house(home, server, Path(folder) / home.name) as house:
                     for request in home.requests:
                         said.append(await house.say(request))
-                        if tell and not said[-1].verdict.right:
+                        if tell(request) and not said[-1].verdict.right:
                             _tell(said[-1])
     return said
 
