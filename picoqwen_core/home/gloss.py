@@ -1,16 +1,18 @@
 """Other languages as English: each word that people say to a home is read as the English one that means it.
 
 So the linker's word lists, numbers and durations, and the model's vocabulary serve every language; only word
-order is left to be learned. The tables are languages/*.toml, written by hand; other words stay as they are.
+order is left to be learned. The tables are languages/*.toml, written by hand, where "_" joins words that mean
+something only together; other words stay as they are.
 """
 
 import tomllib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from picoqwen_core.home.lexicon import KIND_WORDS
+from picoqwen_core.home.numerals import compound
 
 LANGUAGES = ("de", "fr", "es", "nl", "it")
 # Languages that write compounds as one word: "Küchenlampe" is a lamp of the kitchen.
@@ -20,7 +22,10 @@ _JOINTS = ("", "n", "s", "en", "er", "e")
 _FOLDER = Path(__file__).parent / "languages"
 # "Mach die Tür zu": at the end of a clause these belong to the verb, elsewhere they are "to".
 _PARTICLES = {"de": {"auf": "open", "zu": "closed"}}
-_LITTLE = ("bisschen", "wenig", "bißchen")
+# Before these "ein" turns nothing on.
+_COUNTED = {"grad": "one", "prozent": "one"} | dict.fromkeys(
+    ("bisschen", "wenig", "bißchen", "viertel", "drittel", "lied", "paar", "timer"), "a"
+)
 _AFTER_PARTICLE = frozenset(
     "und oder dann danach bitte danke ja mal doch jetzt sofort gleich schnell machen mache mach tun fahren "
     "gehen gemacht gefahren haben nun endlich wieder sein ist sind".split()
@@ -47,6 +52,30 @@ def plain(word: str) -> str:
 @lru_cache(maxsize=8)
 def table(language: str) -> Mapping[str, tuple[str, ...]]:
     """Words of a language, casefolded, and the English words that stand for each."""
+    return {word: english for word, english in _read(language).items() if "_" not in word}
+
+
+@lru_cache(maxsize=8)
+def _phrases(language: str) -> Mapping[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]]:
+    """Several words and the English ones that they mean together, by the first of them, the longest first."""
+    phrases: dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
+    for joined, english in _read(language).items():
+        if "_" in joined:
+            words = tuple(joined.split("_"))
+            phrases.setdefault(words[0], []).append((words, english))
+    return {first: tuple(sorted(found, key=lambda f: -len(f[0]))) for first, found in phrases.items()}
+
+
+def phrase(words: Sequence[str], start: int, language: str) -> tuple[int, tuple[str, ...]]:
+    """How many casefolded words from `start` on mean something only together, and what; 0 where none do."""
+    for said, english in _phrases(language).get(words[start], ()):
+        if tuple(words[start : start + len(said)]) == said:
+            return len(said), english
+    return 0, ()
+
+
+@lru_cache(maxsize=8)
+def _read(language: str) -> Mapping[str, tuple[str, ...]]:
     with (_FOLDER / f"{language}.toml").open("rb") as file:
         data = tomllib.load(file)
     words: dict[str, tuple[str, ...]] = {}
@@ -75,14 +104,15 @@ def gloss(word: str, language: str) -> tuple[str, ...]:
         return known[word]
     if language == "de" and word.removesuffix("s") in known:  # "des Bads"
         return known[word.removesuffix("s")]
-    return _plain_table(language).get(word) or _compound(word, language) or (word,)
+    typed = _plain_table(language).get(word)
+    return typed or compound(word, language, known) or _compound(word, language) or (word,)
 
 
 def particle(word: str, following: str, language: str) -> str | None:
     """What a word means because of the next one, which is "" at the end: "auf" and "zu" of a door where no
-    place or value follows, and "ein" before "bisschen", which turns nothing on."""
-    if (language, word) == ("de", "ein") and following in _LITTLE:
-        return "a"
+    place or value follows, and "ein" before "bisschen" or "Grad", which turns nothing on."""
+    if (language, word) == ("de", "ein") and following in _COUNTED:
+        return _COUNTED[following]
     meant = _PARTICLES.get(language, {}).get(word)
     return meant if meant is not None and (not following or following in _AFTER_PARTICLE) else None
 

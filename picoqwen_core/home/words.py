@@ -1,27 +1,20 @@
 """Words of a request: splitting, stems, and spoken numbers and durations (English; others by gloss.py)."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from picoqwen_core.home.gloss import gloss, particle, plain
+from picoqwen_core.home.gloss import gloss, particle, phrase, plain
+from picoqwen_core.home.numerals import TENS, UNITS, spread
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+(?:['’][^\W\d_]+)*|[%°]")
 
 # "l'éclairage", "dell'ufficio": the article is a word of its own.
 _CLITIC = re.compile(r"(?<=[ldnsmq])['’]")
 
-_UNITS = {
-    w: float(i)
-    for i, w in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-        "sixteen seventeen eighteen nineteen".split()
-    )
-}
-_TENS = {
-    w: float(10 * i)
-    for i, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
-}
+_UNITS = {word: float(value) for word, value in UNITS.items()}
+_TENS = {word: float(value) for word, value in TENS.items()}
 _SECONDS = {"second": 1.0, "sec": 1.0, "minute": 60.0, "min": 60.0, "hour": 3600.0, "hr": 3600.0}
 # Parts of a whole, in percent: "dim it to a third".
 _PARTS = {
@@ -71,14 +64,27 @@ def tokenize(text: str, language: str = "en") -> tuple[Token, ...]:
     if language == "en":
         words = [_word_token(match) for match in _WORD.finditer(text)]
     else:
-        matches = list(_WORD.finditer(text))
-        later = [match.group().casefold() for match in matches[1:]]
-        words = [
-            token
-            for match, following in zip(matches, (*later, ""), strict=False)
-            for token in _glossed(match, following, language)
-        ]
-    return tuple(_join_durations(_join_numbers(words)))
+        words = _foreign(text, language)
+    return tuple(_join_durations(_join_numbers(words, language)))
+
+
+def _foreign(text: str, language: str) -> list[Token]:
+    """The words of another language in English."""
+    matches = list(_WORD.finditer(text))
+    said = [match.group().casefold().replace("’", "'") for match in matches]
+    words: list[Token] = []
+    index = 0
+    while index < len(matches):
+        length, english = phrase(said, index, language)
+        if length:
+            surface = text[matches[index].start() : matches[index + length - 1].end()]
+            words.extend(_tokens(english, surface))
+        else:
+            length = 1
+            following = said[index + 1] if index + 1 < len(said) else ""
+            words.extend(_glossed(matches[index], following, language))
+        index += length
+    return words
 
 
 def _glossed(match: re.Match[str], following: str, language: str) -> list[Token]:
@@ -89,8 +95,11 @@ def _glossed(match: re.Match[str], following: str, language: str) -> list[Token]
     if (meant := particle(token.text, following, language)) is not None:
         return [Token(meant, stem(meant), token.surface)]
     parts = _CLITIC.split(token.surface.casefold(), maxsplit=1)
-    words = [word for part in parts for word in gloss(part, language)]
-    surfaces = [token.surface] + [""] * (len(words) - 1)
+    return _tokens([word for part in parts for word in gloss(part, language)], token.surface)
+
+
+def _tokens(words: Sequence[str], surface: str) -> list[Token]:
+    surfaces = [surface] + [""] * (len(words) - 1)
     return [Token(word, stem(word), surface) for word, surface in zip(words, surfaces, strict=True)]
 
 
@@ -104,11 +113,11 @@ def _word_token(match: re.Match[str]) -> Token:
     return Token(text, stem(text), surface)
 
 
-def _join_numbers(words: list[Token]) -> list[Token]:
+def _join_numbers(words: list[Token], language: str) -> list[Token]:
     joined: list[Token] = []
     index = 0
     while index < len(words):
-        value, length = _spoken_number(words, index)
+        value, length = _spread_number(words, index, language) or _spoken_number(words, index)
         if length:
             surface = " ".join(word.surface for word in words[index : index + length] if word.surface)
             text = f"{value:g}"
@@ -118,6 +127,14 @@ def _join_numbers(words: list[Token]) -> list[Token]:
             joined.append(words[index])
             index += 1
     return joined
+
+
+def _spread_number(words: list[Token], start: int, language: str) -> tuple[float, int] | None:
+    """A number that another language puts together in its own way."""
+    if language == "en" or words[start].text not in UNITS.keys() | TENS.keys():
+        return None
+    value, length = spread([word.text for word in words[start : start + 5]], language)
+    return (float(value), length) if length else None
 
 
 def _spoken_number(words: list[Token], start: int) -> tuple[float, int]:
@@ -197,19 +214,20 @@ def _duration(words: list[Token], start: int) -> tuple[float, int]:
 def _amount(words: list[Token], index: int) -> tuple[float, int]:
     """A count before a unit of time: "5", "a", "half an", "a quarter of an"."""
     texts = [_text(words, index + k) for k in range(4)]
+    if texts == ["3", "quarters", "of", "an"]:
+        return 0.75, 4
     if index < len(words) and words[index].value is not None:
         value = words[index].value or 0.0
         if texts[1:4] == ["and", "a", "half"]:
             return value + 0.5, 4
         return value, 1
-    for phrase, value in _FRACTIONS:
-        if texts[: len(phrase)] == phrase:
-            return value, len(phrase)
+    for words_of_it, value in _FRACTIONS:
+        if texts[: len(words_of_it)] == words_of_it:
+            return value, len(words_of_it)
     return 0.0, 0
 
 
 _FRACTIONS: list[tuple[list[str], float]] = [
-    (["three", "quarters", "of", "an"], 0.75),
     (["a", "quarter", "of", "an"], 0.25),
     (["half", "an"], 0.5),
     (["half", "a"], 0.5),

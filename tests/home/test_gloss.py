@@ -86,3 +86,42 @@ def test_words_typed_without_accents_are_known_unless_they_are_too_short() -> No
 )
 def test_the_other_one_is_known_in_every_language(word: str, language: str) -> None:
     assert gloss(word, language) == ("other",)
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "read"),
+    [
+        ("de", "zweiundzwanzig", "22"),
+        ("de", "einundzwanzig", "21"),
+        ("de", "um ein Grad", "by 1 degrees"),
+        ("de", "hundert Prozent", "100 percent"),
+        ("de", "in anderthalb Stunden", "in 5400s"),
+        ("nl", "zevenendertig", "37"),
+        ("nl", "tweeëntwintig", "22"),
+        ("nl", "drie kwartier", "2700s"),
+        ("it", "trentotto", "38"),
+        ("it", "ventuno per cento", "21 percent"),
+        ("it", "un'ora e mezza", "5400s"),
+        ("it", "mezz'ora", "1800s"),
+        ("es", "veintidós", "22"),
+        ("es", "treinta y cinco por ciento", "35 percent"),
+        ("es", "tres cuartos de hora", "2700s"),
+        ("es", "la cocina y cinco", "the kitchen and 5"),
+        ("fr", "vingt et un", "21"),
+        ("fr", "quatre-vingts", "80"),
+        ("fr", "quatre-vingt-dix-sept", "97"),
+        ("fr", "soixante et onze", "71"),
+        ("fr", "dix-sept minutes", "1020s"),
+        ("fr", "quatre lampes", "4 lamps"),
+    ],
+)
+def test_numbers_and_durations_are_read_as_each_language_says_them(
+    language: str, said: str, read: str
+) -> None:
+    assert " ".join(token.text for token in tokenize(said, language)) == read
+
+
+def test_words_that_mean_something_only_together_are_kept_as_they_were_said() -> None:
+    [door, *_, key] = tokenize("cierra con llave", "es")
+    assert (door.text, key.text) == ("close", "key")
+    assert [token.surface for token in tokenize("Cierra con Llave", "es")] == ["Cierra", "con Llave", ""]

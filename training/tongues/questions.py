@@ -146,6 +146,6 @@ def _group_place(of: Household, kind: str, rng: random.Random) -> tuple[str, Tar
     if draw < 0.55 and home.floors:
         floor = rng.choice(home.floors).id
         return place_of(of, floor, rng), _sensors(kind, floor=floor)
-    if draw < 0.65 and home.area:
+    if draw < 0.65 and home.area and kind_entities(home, kind, home.area):
         return rng.choice(pack(of.language)["here"]), _sensors(kind, area=home.area)
     return rng.choice(("", "", *pack(of.language)["everywhere"])), _sensors(kind, everywhere=True)
