@@ -213,7 +213,9 @@ def load_with_sources(
     take(_from_environment(environment), "the environment")
     take({key: value for key, value in source.flags.items() if value is not None}, "flags")
     if not values.get("api_key") and (path := values.get("api_key_file")) is not None:
-        values["api_key"], sources["api_key"] = read_or_make_key(path), str(path)
+        # An app's Supervisor is told the key at each start (server/supervisor.py).
+        key = read_or_make_key(path, must_last=supervisor_token(environment) is None)
+        values["api_key"], sources["api_key"] = key, str(path)
     return Settings(**values), sources
 
 

@@ -6,7 +6,15 @@ import logging
 import sys
 from pathlib import Path
 
-from picoqwen_core.config import CPU_TARGETS, KV_CACHES, LOG_FORMATS, LOG_LEVELS, Source, load_with_sources
+from picoqwen_core.config import (
+    CPU_TARGETS,
+    KV_CACHES,
+    LOG_FORMATS,
+    LOG_LEVELS,
+    Source,
+    load_with_sources,
+    supervisor_token,
+)
 
 HELP = "serve a model over HTTP"
 _SETTINGS = (
@@ -48,12 +56,17 @@ def run(arguments: argparse.Namespace) -> None:
     # aiohttp takes aiodns where it finds it, as beside Home Assistant: 1.6 MB to look up names, and a server
     # that only listens looks up none.
     sys.modules.setdefault("aiodns", None)  # type: ignore[arg-type]
-    from picoqwen_core.server.logs import shape  # noqa: PLC0415
+    from picoqwen_core.server.logs import TEXT, shape  # noqa: PLC0415
     from picoqwen_core.server.run import serve  # noqa: PLC0415 - aiohttp is not needed for --help
 
     flags = {name: getattr(arguments, name) for name in _SETTINGS}
     source = Source(arguments.config, arguments.options, flags)
+    logging.basicConfig(stream=sys.stderr, format=TEXT)
+    if arguments.options is not None and supervisor_token() is not None:
+        from picoqwen_core.server.as_app import serve_as_app  # noqa: PLC0415
+
+        serve_as_app(source)
+        return
     settings, _ = load_with_sources(source)
-    logging.basicConfig(stream=sys.stderr)
     shape(settings)
     asyncio.run(serve(settings, source))

@@ -266,7 +266,7 @@ class EngineClient:
     def _tell(self, deadline: asyncio.Timeout, done: int, of: int) -> None:
         # A slow machine may take its time, so long as it gets on.
         deadline.reschedule(asyncio.get_running_loop().time() + self._start_timeout)
-        _LOGGER.info("%s: %d of %d kernels are compiled for this processor", self._model_id, done, of)
+        _LOGGER.info("The first start prepares %s for this processor: %d of %d", self._model_id, done, of)
         self.compiled = (done, of)
 
     async def _give_up(self, reason: str) -> None:

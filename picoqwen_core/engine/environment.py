@@ -5,6 +5,7 @@ Libraries read their settings when they are imported, so this comes before numba
 
 import logging
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -18,6 +19,10 @@ _LOGGER = logging.getLogger(__name__)
 # Where memory runs out, Linux ends the process with the highest score, which is its share of memory in
 # thousandths plus this.
 _DIE_EARLIER = 500
+# Room for a model's compiled kernels; those of the built-in model take 0.7 MB.
+_KERNELS_BYTES = 8_000_000
+# Where Linux keeps files in memory: there is room on it where disks are full.
+_IN_MEMORY = "/dev/shm"  # noqa: S108 - mkdtemp makes a folder that only we can open
 
 
 def choose_strategy(cpu_target: str, threads: int | None) -> Strategy:
@@ -63,14 +68,36 @@ def stand_back(nice: int, cpus: tuple[int, ...] = ()) -> None:
 
 
 def _writable(folder: Path) -> Path:
+    """The folder, or where it cannot be written or the disk is full, one that is gone after this process."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
+        _take_room(folder)
     except OSError as err:
-        # A fixed name in the shared temporary folder would let others plant compiled code.
-        fallback = Path(tempfile.mkdtemp(prefix="picoqwen-numba-"))
+        fallback = _passing(folder)
         _LOGGER.warning(
             "Compiled kernels cannot be kept in %s (%s); the next start compiles again", folder, err
         )
         return fallback
+    return folder
+
+
+def _passing(folder: Path) -> Path:
+    """A folder of this process alone, with what `folder` holds; as it is where none can be had either."""
+    for place in (None, _IN_MEMORY):
+        try:
+            # A fixed name in a shared folder would let others plant compiled code.
+            passing = Path(tempfile.mkdtemp(prefix="picoqwen-numba-", dir=place))
+            _take_room(passing)
+            if folder.is_dir():
+                shutil.copytree(folder, passing, dirs_exist_ok=True)
+        except OSError:
+            continue
+        return passing
+    return folder
+
+
+def _take_room(folder: Path) -> None:
+    """Raises OSError where not even compiled kernels find room; numba would end there in each of them."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, _KERNELS_BYTES)

@@ -40,7 +40,9 @@ async def authentication(request: web.Request, handler: Handler) -> web.StreamRe
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     name = key_name(given.strip(), settings) if scheme.lower() == "bearer" else None
     if name is None:
-        raise AuthError("the API key is missing or wrong; send it as 'Authorization: Bearer KEY'")
+        raise AuthError(
+            f"the API key is missing or wrong; send it as 'Authorization: Bearer KEY'{_astray(request)}"
+        )
     request[CALLER] = name
     return await handler(request)
 
@@ -91,6 +93,13 @@ def comes_by_ingress(request: web.Request, settings: Settings) -> bool:
     """
     is_supervisor = settings.ingress_address is not None and request.remote == settings.ingress_address
     return is_supervisor and "X-Ingress-Path" in request.headers
+
+
+def _astray(request: web.Request) -> str:
+    """What is said to who came by Home Assistant's ingress, but not from the address that is set."""
+    if "X-Ingress-Path" not in request.headers:
+        return ""
+    return f"; ingress needs none where it comes from ingress_address, and this came from {request.remote}"
 
 
 def key_name(given: str, settings: Settings) -> str | None:

@@ -22,6 +22,7 @@ def health_json(state: State) -> dict[str, Any]:
     pool = state.router.pool
     return {
         "status": _status(state),
+        "trouble": state.trouble,
         "version": __version__,
         "uptime_s": round(time.monotonic() - state.started, 1),
         "models": [model.id for model in state.router.models if model.loaded],
@@ -36,6 +37,8 @@ def health_json(state: State) -> dict[str, Any]:
 
 def _status(state: State) -> str:
     """Degraded: something is broken, be it that it is being mended; starting: nothing is wrong yet."""
+    if state.trouble is not None:
+        return "degraded"
     every = [provider.health for provider in state.router.providers]
     if any(each.state != "ready" and each.error is not None for each in every):
         return "degraded"

@@ -9,7 +9,7 @@ from aiohttp.log import server_logger
 
 from picoqwen_core.config import Settings
 
-_TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class JsonLines(logging.Formatter):
@@ -58,4 +58,4 @@ def shape(settings: Settings) -> None:
     root = logging.getLogger()
     root.setLevel(settings.log_level.upper())
     for handler in root.handlers:
-        handler.setFormatter(JsonLines() if settings.log_format == "json" else logging.Formatter(_TEXT))
+        handler.setFormatter(JsonLines() if settings.log_format == "json" else logging.Formatter(TEXT))

@@ -16,6 +16,7 @@ from picoqwen_core.errors import (
     PicoQwenError,
     RequestError,
 )
+from picoqwen_core.server.access import OPEN_PATHS
 from picoqwen_core.server.state import state_of
 
 _LOGGER = logging.getLogger(__name__)
@@ -58,7 +59,9 @@ async def access_log(request: web.Request, handler: Handler) -> web.StreamRespon
         path = resource.canonical if resource and "mcp_token" in request.match_info else request.path
         said = (request_id, request.method, path, status, took, caller)
         access = dict(zip(_ACCESS_FIELDS, said, strict=True)) | {"ms": round(took, 1)}
-        _LOGGER.info("%s %s %s %d %.0f ms %s", *said, extra={"access": access})
+        # Who looks whether the server lives asks every few seconds, and would fill the log of a quiet home.
+        level = logging.DEBUG if request.path in OPEN_PATHS and status == 200 else logging.INFO
+        _LOGGER.log(level, "%s %s %s %d %.0f ms %s", *said, extra={"access": access})
         state_of(request).metrics.request(resource.canonical if resource else "other", status)
     if not response.prepared:
         response.headers["X-Request-Id"] = request_id

@@ -29,8 +29,11 @@ _READY_POLL_SECONDS = 0.05
 _SHUTDOWN_SECONDS = 0.5
 
 
-async def serve(settings: Settings, source: Source | None = None) -> None:
-    """Serve until SIGINT or SIGTERM. Raises ConfigError when the model or the address cannot be had."""
+async def serve(settings: Settings, source: Source | None = None, trouble: str | None = None) -> None:
+    """Serve until SIGINT or SIGTERM; trouble: what health says is wrong with settings that were left out.
+
+    Raises ConfigError when the model or the address cannot be had.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -39,7 +42,7 @@ async def serve(settings: Settings, source: Source | None = None) -> None:
     tail = LogTail()
     logging.getLogger().addHandler(tail)
     shape(settings)
-    app[STATE].log = tail.lines
+    app[STATE].log, app[STATE].trouble = tail.lines, trouble
     again = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, again.set)
     async with listening(app, settings) as url:
@@ -85,8 +88,9 @@ async def listening(app: web.Application, settings: Settings) -> AsyncIterator[s
         handler_cancellation=True,  # a client that leaves cancels the handler, and with it the engine's work
         shutdown_timeout=_SHUTDOWN_SECONDS,
     )
-    await runner.setup()
     try:
+        # What had started before something failed is stopped, too.
+        await runner.setup()
         await _listen(runner, settings, app[STATE].connections)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         yield f"http://{host}:{runner.addresses[0][1]}"

@@ -40,6 +40,8 @@ class State:
     events: Watchers = field(default_factory=Watchers)
     buckets: TokenBuckets = field(default_factory=TokenBuckets)
     connections: Connections = field(init=False)
+    # Why the settings could not be taken, where the server goes on without them (as_app.py).
+    trouble: str | None = None
     # The newest lines of the log (log_tail.py).
     log: Sequence[str] = ()
     started: float = field(default_factory=time.monotonic)

@@ -18,7 +18,9 @@ _LOGGER = logging.getLogger(__name__)
 SUPERVISOR_URL = "http://supervisor"
 SERVICE = "picoqwen"
 MCP_SERVICE = "mcp"
-_REQUEST_SECONDS = 10
+REQUEST_SECONDS = 10
+# Bytes of a refusal that are logged.
+_MOST_SAID = 200
 # Between attempts, the last one for ever: the Supervisor may be updating itself.
 RETRY_SECONDS = (2.0, 10.0, 60.0, 600.0)
 
@@ -61,7 +63,7 @@ async def _told(url: str, token: str, message: dict[str, Any]) -> None:
 
 async def _refusal(url: str, token: str, message: dict[str, Any]) -> str | None:
     """Why the Supervisor did not take the message; None where it did."""
-    timeout = aiohttp.ClientTimeout(total=_REQUEST_SECONDS)
+    timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
     headers = {"Authorization": f"Bearer {token}"}
     try:
         async with (
@@ -70,8 +72,9 @@ async def _refusal(url: str, token: str, message: dict[str, Any]) -> str | None:
         ):
             if response.status == 200:
                 return None
-            return f"HTTP {response.status}: {(await response.text())[:200]}"
+            said = (await response.content.read(_MOST_SAID)).decode(errors="replace")
+            return f"HTTP {response.status}: {said}"
     except TimeoutError:
-        return f"no answer within {_REQUEST_SECONDS} s"
+        return f"no answer within {REQUEST_SECONDS:g} s"
     except aiohttp.ClientError as err:
         return str(err)

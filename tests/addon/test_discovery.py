@@ -12,6 +12,10 @@ from picoqwen_core.errors import ConfigError
 from picoqwen_core.server import supervisor
 from picoqwen_core.server.access import mcp_token
 
+# No text of any kind that a client could count on.
+REFUSAL = b'\xff{"result": "error", "message": "no"}' + b"x" * 1000
+SILENT = 599
+
 
 @pytest.fixture
 async def hub(monkeypatch: pytest.MonkeyPatch):
@@ -24,11 +28,14 @@ async def hub(monkeypatch: pytest.MonkeyPatch):
 
         async def discovery(request: web.Request) -> web.Response:
             told.append((request.headers["Authorization"], await request.json()))
-            return web.json_response({}, status=left.pop(0) if len(left) > 1 else left[0])
+            status = left.pop(0) if len(left) > 1 else left[0]
+            if status == SILENT:
+                await asyncio.sleep(5)
+            return web.Response(status=status, body=REFUSAL if status != 200 else b"{}")
 
         app = web.Application()
         app.add_routes([web.post("/discovery", discovery)])
-        runner = web.AppRunner(app)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
         runners.append(runner)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -68,6 +75,36 @@ async def test_a_refusal_is_a_warning_and_tried_again(hub, caplog) -> None:
     assert len(told) == 2
     assert "HTTP 403" in caplog.text
     assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("status", [400, 401, 500, 502])
+async def test_whatever_the_supervisor_answers_it_is_told_and_tried_again(hub, caplog, status: int) -> None:
+    url, told = await hub(status, status, 200)
+    await supervisor.announce_app(Settings(api_key="secret"), 8080, url=url)
+
+    assert len(told) == 3
+    assert f"HTTP {status}: {REFUSAL.decode(errors='replace')[:50]}" in caplog.text
+    assert "secret" not in caplog.text
+
+
+async def test_a_supervisor_that_does_not_answer_in_time_is_asked_again(hub, caplog, monkeypatch) -> None:
+    monkeypatch.setattr(supervisor, "REQUEST_SECONDS", 0.2)
+    url, told = await hub(SILENT, 200)
+    await supervisor.announce_app(Settings(api_key="secret"), 8080, url=url)
+
+    assert len(told) == 2
+    assert "no answer within 0.2 s" in caplog.text
+
+
+async def test_who_is_refused_for_ever_stops_filling_the_log(hub, caplog) -> None:
+    url, told = await hub(403)
+    task = asyncio.create_task(supervisor.announce_app(Settings(api_key="k"), 8080, url=url))
+    async with asyncio.timeout(30):
+        while len(told) < 5:
+            await asyncio.sleep(0.01)
+    task.cancel()
+
+    assert caplog.text.count("could not be told") == len(supervisor.RETRY_SECONDS)
 
 
 async def test_outside_of_an_app_nobody_is_told(hub, monkeypatch) -> None:

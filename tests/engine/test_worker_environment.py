@@ -47,6 +47,26 @@ def test_a_folder_that_cannot_be_written_is_replaced_by_a_private_one_and_a_warn
     assert "the next start compiles again" in said
 
 
+def test_a_disk_that_is_full_is_left_for_one_that_is_not_with_what_was_compiled_before(tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "compiled").write_text("kernel")
+    program = (
+        "import errno, os, pathlib, picoqwen_core.engine.environment as environment\n"
+        "def no_room(number, start, size):\n"
+        "    if '/full/' in os.readlink(f'/proc/self/fd/{number}'):\n"
+        "        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n"
+        "os.posix_fallocate = no_room\n"
+        f"environment.prepare_libraries(pathlib.Path({str(tmp_path / 'full')!r}), 1)\n"
+        "print(os.environ['NUMBA_CACHE_DIR'])"
+    )
+    done = said_by(program, TMPDIR=str(tmp_path))
+
+    folder = Path(done.stdout.strip())
+    assert folder.name.startswith("picoqwen-numba-")
+    assert (folder / "compiled").read_text() == "kernel"
+    assert "No space left on device" in done.stderr
+
+
 def said_by(program: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from picoqwen_core.engine.environment import *\n" + program]
     return subprocess.run(

@@ -282,3 +282,14 @@ async def test_events_tell_of_answers_and_never_of_what_is_said(serve, http):
     assert [event["type"] for event in told] == ["token", "answer"]
     assert (told[1]["model"], told[1]["prompt_tokens"]) == ("tiny", 7)
     assert "secret" not in json.dumps(told)
+
+
+async def test_ingress_from_another_address_than_the_set_one_is_told_which_it_came_from(serve, http):
+    url = await serve(FakeProvider(END), api_key="k", ingress_address="172.30.32.2")
+    async with http.get(f"{url}/api/v1/models", headers={"X-Ingress-Path": "/x"}) as response:
+        error = (await response.json())["error"]
+
+    assert response.status == 401
+    assert error["message"].endswith(
+        "ingress needs none where it comes from ingress_address, and this came from 127.0.0.1"
+    )
