@@ -57,7 +57,7 @@ unpack() { # unpack FOLDER_WITH_DEBS: into $NEW, with usr/* hoisted so that lib/
     dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$NEW" --keep-directory-symlink --no-same-owner \
       --exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./usr/share/lintian --exclude='*.a'
   done
-  rm -rf "$NEW/etc" "$NEW/var"
+  rm -rf "${NEW:?}/etc" "${NEW:?}/var"
   mv "$NEW"/usr/* "$NEW"/
   rmdir "$NEW/usr"
 }
