@@ -95,6 +95,8 @@ def manifest() -> Iterator[str]:
     for key in ("documentation", "issue_tracker"):
         if not str(content.get(key)).startswith("https://"):
             yield f"manifest.json: {key} has to be an address with https"
+    if str(content.get("documentation")).startswith("https://www.home-assistant.io/integrations"):
+        yield "manifest.json: documentation has to be the integration's own page"
     if not all(re.fullmatch(r"@[A-Za-z0-9-]+", each) for each in content.get("codeowners", [])):
         yield "manifest.json: a code owner is an account of GitHub, with @"
     for service in content.get("zeroconf", []):

@@ -26,7 +26,7 @@ PLATFORMS = frozenset(str(platform) for platform in Platform)
 # What everybody may use without naming it in the manifest; hassfest knows more than are used here.
 INTERNAL = frozenset(("automation", "conversation", "homeassistant", "script", "system_health"))
 KEY = re.compile(r"(?!.+[_-]{2})(?![_-])[a-z0-9_-]+(?<![_-])")
-ADDRESS = re.compile(r"\b(?:https?|ftp|mqtts?|wss?)://|\bwww\.")
+ADDRESS = re.compile(r"\b(?:https?|ftps?|scp|mqtts?|socket|socks5|wss?)://|\bwww\.", re.IGNORECASE)
 DISCOVERIES = ("hassio", "zeroconf", "bluetooth", "dhcp", "homekit", "mqtt", "ssdp", "usb")
 FIELD_KEYS = {"name", "description", "example", "default", "required", "advanced", "selector"}
 

@@ -58,6 +58,11 @@ SPOILED: list[tuple[Callable[[Path], None], str]] = [
     (replace("manifest.json", "local_push", "pushed"), "iot_class 'pushed' is not one of"),
     (replace("manifest.json", '"@PieBru"', '"PieBru"'), "a code owner is an account"),
     (replace("manifest.json", '"https://github.com/PieBru/pico-qwen",', '"here",'), "address with https"),
+    (
+        replace("manifest.json", "github.com/PieBru/pico-qwen", "www.home-assistant.io/integrations/ollama"),
+        "the integration's own page",
+    ),
+    (replace("translations/en.json", '"title": "', '"title": "HTTPS://EXAMPLE.COM '), "an address"),
     (replace("manifest.json", '"hassio"', '"hassioo"'), "no integration 'hassioo' to depend on"),
     (replace("manifest.json", '    "ai_task",\n', '    "automation",\n'), "is both in dependencies"),
     (
