@@ -31,6 +31,32 @@ _AFTER_PARTICLE = frozenset(
     "gehen gemacht gefahren haben nun endlich wieder sein ist sind".split()
 )
 _MIN_PREFIX = 3
+# Pronouns that are written together with a verb, and what is left of them: "apágala" is "apaga" and "it".
+_ENCLITICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "es": {
+        "mela": ("it",),
+        "melo": ("it",),
+        "me": (),
+        "nos": (),
+        "la": ("it",),
+        "lo": ("it",),
+        "las": ("them",),
+    }
+    | {"los": ("them",)},
+    "it": {
+        "mela": ("it",),
+        "melo": ("it",),
+        "mi": (),
+        "ci": (),
+        "la": ("it",),
+        "lo": ("it",),
+        "le": ("them",),
+    }
+    | {"li": ("them",)},
+}
+_TAKE_ENCLITICS = frozenset(
+    "turn set put open close lock unlock raise lower dim play pause stop start mute add remove cancel".split()
+)
 # Shorter words without their accents are other words: "ou" is not "où".
 _MIN_PLAIN = 4
 
@@ -105,7 +131,8 @@ def gloss(word: str, language: str) -> tuple[str, ...]:
     if language == "de" and word.removesuffix("s") in known:  # "des Bads"
         return known[word.removesuffix("s")]
     typed = _plain_table(language).get(word)
-    return typed or compound(word, language, known) or _compound(word, language) or (word,)
+    made = typed or compound(word, language, known) or _compound(word, language)
+    return made or _with_pronoun(word, language) or (word,)
 
 
 def particle(word: str, following: str, language: str) -> str | None:
@@ -115,6 +142,17 @@ def particle(word: str, following: str, language: str) -> str | None:
         return _COUNTED[following]
     meant = _PARTICLES.get(language, {}).get(word)
     return meant if meant is not None and (not following or following in _AFTER_PARTICLE) else None
+
+
+def _with_pronoun(word: str, language: str) -> tuple[str, ...]:
+    """A verb and the pronoun that is written with it; nothing for other words."""
+    known = table(language)
+    for pronoun, left in _ENCLITICS.get(language, {}).items():
+        base = plain(word.removesuffix(pronoun))
+        verb = known.get(base) or _plain_table(language).get(base, ())
+        if word.endswith(pronoun) and len(base) >= _MIN_PREFIX and verb and verb[0] in _TAKE_ENCLITICS:
+            return (*verb, *left)
+    return ()
 
 
 def _compound(word: str, language: str) -> tuple[str, ...]:

@@ -59,6 +59,7 @@ KIND_WORDS: dict[str, tuple[str, ...]] = {
     "radio": ("media_player",),
     "volume": ("media_player",),
     "song": ("media_player",),
+    "tune": ("media_player",),
     "player": ("media_player",),
     "vacuum": ("vacuum",),
     "hoover": ("vacuum",),
@@ -107,4 +108,9 @@ ROOM_SYNONYMS: tuple[tuple[str, ...], ...] = (
     ("masterbedroom", "mainbedroom"),
     ("attic", "loft"),
     ("basement", "cellar"),
+)
+
+# Rooms that nobody can mean who has none of that name: the light "in the attic" is not that of this room.
+ROOM_WORDS: frozenset[str] = frozenset(
+    "kitchen bedroom bathroom attic basement office nursery cellar loft".split()
 )

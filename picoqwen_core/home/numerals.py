@@ -25,6 +25,10 @@ _Table = Mapping[str, tuple[str, ...]]
 def compound(word: str, language: str, known: _Table) -> tuple[str, ...]:
     """The ten and the unit of a number that is written as one word; nothing for any other word."""
     word = _plain(word)
+    if language == "de" and word.endswith("einhalb"):
+        whole = word.removesuffix("einhalb").removesuffix("und")
+        number = known.get(whole, ()) or _unit_first(whole, _UNIT_FIRST[language], known)
+        return (*number, "and", "a", "half") if number and number[0] in UNITS.keys() | TENS.keys() else ()
     if language in _UNIT_FIRST:
         return _unit_first(word, _UNIT_FIRST[language], known)
     if language == "it":

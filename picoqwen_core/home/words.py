@@ -134,7 +134,7 @@ def _spread_number(words: list[Token], start: int, language: str) -> tuple[float
     if language == "en" or words[start].text not in UNITS.keys() | TENS.keys():
         return None
     value, length = spread([word.text for word in words[start : start + 5]], language)
-    return (float(value), length) if length else None
+    return _number_tail(words, start, float(value), length) if length else None
 
 
 def _spoken_number(words: list[Token], start: int) -> tuple[float, int]:
@@ -208,6 +208,8 @@ def _duration(words: list[Token], start: int) -> tuple[float, int]:
         seconds += amount * unit
         if [_text(words, index + k) for k in range(3)] == ["and", "a", "half"]:
             seconds, index = seconds + unit / 2, index + 3
+        elif _text(words, index) == "and" and _surface(words, index + 1) == "a quarter":
+            seconds, index = seconds + unit / 4, index + 2
     return seconds, index - start
 
 
@@ -238,6 +240,10 @@ _FRACTIONS: list[tuple[list[str], float]] = [
     (["an"], 1.0),
     (["a"], 1.0),
 ]
+
+
+def _surface(words: list[Token], index: int) -> str:
+    return words[index].surface.casefold() if index < len(words) else ""
 
 
 def _text(words: list[Token], index: int) -> str:

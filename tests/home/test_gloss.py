@@ -113,6 +113,17 @@ def test_the_other_one_is_known_in_every_language(word: str, language: str) -> N
         ("fr", "soixante et onze", "71"),
         ("fr", "dix-sept minutes", "1020s"),
         ("fr", "quatre lampes", "4 lamps"),
+        ("de", "einundzwanzigeinhalb Grad", "21.5 degrees"),
+        ("de", "dreiundzwanzig komma fünf", "23.5"),
+        ("de", "auf ein Viertel", "to 25"),
+        ("fr", "vingt et un et demi", "21.5"),
+        ("fr", "sept virgule cinq", "7.5"),
+        ("fr", "un quart d'heure", "900s"),
+        ("fr", "deux tiers", "67"),
+        ("es", "tres cuartos", "75"),
+        ("nl", "driekwart", "75"),
+        ("it", "due terzi", "67"),
+        ("it", "un quarto d'ora", "900s"),
     ],
 )
 def test_numbers_and_durations_are_read_as_each_language_says_them(
@@ -125,3 +136,19 @@ def test_words_that_mean_something_only_together_are_kept_as_they_were_said() ->
     [door, *_, key] = tokenize("cierra con llave", "es")
     assert (door.text, key.text) == ("close", "key")
     assert [token.surface for token in tokenize("Cierra con Llave", "es")] == ["Cierra", "con Llave", ""]
+
+
+@pytest.mark.parametrize(
+    ("word", "language", "english"),
+    [
+        ("apágala", "es", ("turn", "off", "it")),
+        ("enciéndeme", "es", ("turn", "on")),
+        ("spegnimi", "it", ("turn", "off")),
+        ("accendila", "it", ("turn", "on", "it")),
+        ("sala", "es", table("es").get("sala", ("sala",))),
+    ],
+)
+def test_a_pronoun_is_taken_off_a_verb_and_off_nothing_else(
+    word: str, language: str, english: tuple[str, ...]
+) -> None:
+    assert gloss(word, language) == english

@@ -45,3 +45,9 @@ def test_a_speaker_whose_room_is_known_means_that(area: str) -> None:
     act = decode("<on><d:light><here>", linked)
     assert isinstance(act, Act)
     assert placed(act.actions, linked) == act
+
+
+@pytest.mark.parametrize("area", [None, AREA.id])
+def test_the_light_of_a_room_that_is_missing_is_no_light_of_this_one(area: str | None) -> None:
+    linked = link(replace(NOWHERE, area=area), "switch off the light in the attic")
+    assert decode("<off><d:light><here>", linked) == Cannot("unknown_device")
