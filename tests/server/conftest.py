@@ -6,6 +6,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from benchmarks.stand_ins import StandIn
 from picoqwen_core.config import Settings
 from picoqwen_core.health import Vitals
 from picoqwen_core.messages import (
@@ -23,6 +24,7 @@ from picoqwen_core.messages import (
 from picoqwen_core.providers.provider import ProviderHealth
 from picoqwen_core.router import Router
 from picoqwen_core.server.app import make_app
+from picoqwen_core.server.other_servers import make_hybrid
 from picoqwen_core.server.run import listening
 from picoqwen_core.server.state import State
 
@@ -137,3 +139,23 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 def asking(text: str = "hello", **more) -> dict:
     """The body of a chat request."""
     return {"messages": [{"role": "user", "content": text}], **more}
+
+
+@pytest.fixture
+async def stand_in():
+    """Another server, which answers as it is told."""
+    async with StandIn().serving() as server:
+        yield server
+
+
+@pytest.fixture
+async def house(stand_in, tmp_path: Path):
+    """Serve one local provider and upstreams: `url = await house(local, upstreams, **settings)`."""
+    async with AsyncExitStack() as stack:
+
+        async def start(local: FakeProvider, upstreams, **more) -> str:
+            settings = Settings(port=0, upstreams=tuple(upstreams), budget_file=tmp_path / "b.db", **more)
+            state = State(settings, Router([local], hybrid=make_hybrid(settings)))
+            return await stack.enter_async_context(listening(make_app(state), settings))
+
+        yield start

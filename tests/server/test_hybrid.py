@@ -1,73 +1,25 @@
-"""This machine and other servers: who answers, who does when that fails, the cost, and what they learn."""
+"""This machine and other servers: who answers, and who does when that fails."""
 
 import asyncio
-import re
 import ssl
 import subprocess
 import sys
-from contextlib import AsyncExitStack
-from pathlib import Path
 
 import httpx2
 import openai
 import pytest
 
-from benchmarks.stand_ins import ENDLESS, FAULTS, MID_ANSWER, StandIn
+from benchmarks.stand_ins import ENDLESS, FAULTS, MID_ANSWER
 from picoqwen_core.config import Settings
 from picoqwen_core.errors import EngineUnavailable, ProviderUnavailable
 from picoqwen_core.messages import ChatDelta, ToolCall
 from picoqwen_core.providers.openai import OpenAIProvider
-from picoqwen_core.providers.provider import ProviderHealth
-from picoqwen_core.router import Router
-from picoqwen_core.server.app import make_app
 from picoqwen_core.server.other_servers import make_hybrid
-from picoqwen_core.server.run import listening
-from picoqwen_core.server.state import State
 from picoqwen_core.upstreams import Upstream
 from tests.server.conftest import END, ROOT, FakeProvider, asking
+from tests.server.others import HERE, THERE, TOOL, ask, cloud, stopped, text
 
 CALL = ChatDelta(tool_call=ToolCall("c1", "HassTurnOn", {"name": "lamp"}))
-HERE, THERE = "from here", "The lamp is on."
-TOOL = {"type": "function", "function": {"name": "HassTurnOn", "parameters": {"type": "object"}}}
-
-
-@pytest.fixture
-async def stand_in():
-    async with StandIn().serving() as server:
-        yield server
-
-
-@pytest.fixture
-async def house(stand_in, tmp_path: Path):
-    """Serve one local provider and upstreams: `url = await house(local, upstreams, **settings)`."""
-    async with AsyncExitStack() as stack:
-
-        async def start(local: FakeProvider, upstreams, **more) -> str:
-            settings = Settings(port=0, upstreams=tuple(upstreams), budget_file=tmp_path / "b.db", **more)
-            state = State(settings, Router([local], hybrid=make_hybrid(settings)))
-            return await stack.enter_async_context(listening(make_app(state), settings))
-
-        yield start
-
-
-def cloud(server: StandIn, fault: str = "well", name: str = "cloud", **more) -> Upstream:
-    more = {"timeout": 0.5 if fault.startswith("stall") else 20, "input_price": 0, "output_price": 0} | more
-    return Upstream(name, server.address(fault), fault, "top-secret", **more)
-
-
-async def ask(http, url: str, **more) -> dict:
-    async with http.post(f"{url}/api/v1/chat", json=asking(**more)) as response:
-        return await response.json()
-
-
-def text(answer: dict) -> str:
-    return answer["choices"][0]["message"]["content"]
-
-
-async def stopped() -> FakeProvider:
-    local = FakeProvider(EngineUnavailable("it has died"))
-    local.health = ProviderHealth("failed", "it has died")
-    return local
 
 
 async def test_this_machine_answers_first_unless_told_otherwise(house, http, stand_in):
@@ -190,88 +142,12 @@ async def test_a_stream_that_cannot_go_on_ends_with_an_error(house, http, stand_
     assert "event: error" in body
 
 
-async def test_health_tells_of_every_provider(house, http, stand_in):
-    bad, good = cloud(stand_in, "http_500", "bad"), cloud(stand_in, "well", "good")
-    url = await house(FakeProvider(ChatDelta(HERE), END), [bad, good], routing="cloud_first")
-    for _ in range(3):
-        assert text(await ask(http, url)) == THERE
-    async with http.get(f"{url}/api/v1/health") as response:
-        found = (await response.json())["hybrid"]
-    by_name = {each["name"]: each for each in found["providers"]}
-    assert by_name["bad"]["condition"] == "unavailable"
-    assert by_name["bad"]["error"].startswith("bad: HTTP 500")
-    assert (by_name["good"]["condition"], by_name["good"]["answers"]) == ("healthy", 3)
-    assert by_name["good"]["latency_ms"] > 0
-    # The third was not tried again: its breaker is open.
-    assert [body["model"] for body in stand_in.bodies].count("http_500") == 2
-
-
 async def test_retry_after_is_respected_even_when_nobody_else_is_left(house, http, stand_in):
     url = await house(await stopped(), [cloud(stand_in, "http_429")])
     await ask(http, url)
     answer = await ask(http, url)
     assert "asks for" in answer["error"]["message"]
     assert len(stand_in.bodies) == 1
-
-
-@pytest.mark.parametrize(
-    "private",
-    [
-        {"home": {"entities": [{"id": "light.a", "name": "Lamp", "state": "on", "domain": "light"}]}},
-        {"tools": [TOOL]},
-        {
-            "messages": [
-                {"role": "system", "content": "Static Context: lamp"},
-                {"role": "user", "content": "?"},
-            ]
-        },
-    ],
-)
-async def test_nothing_of_the_home_leaves_it_unless_allowed(house, http, stand_in, private):
-    url = await house(FakeProvider(ChatDelta(HERE), END), [cloud(stand_in)], routing="cloud_first")
-    for model in (None, "cloud/well"):
-        answer = await ask(http, url, model=model, **private)
-        assert text(answer) == HERE
-        assert answer["picoqwen"]["notes"] == ["not cloud: privacy is no_home"]
-    assert stand_in.bodies == []
-
-
-async def test_the_error_says_that_privacy_left_somebody_out(house, http, stand_in):
-    url = await house(await stopped(), [cloud(stand_in)])
-    answer = await ask(http, url, tools=[TOOL])
-    assert "local: it has died; not cloud: privacy is no_home" in answer["error"]["message"]
-
-
-async def test_what_may_leave_leaves_without_the_structured_home(house, http, stand_in):
-    url = await house(
-        FakeProvider(ChatDelta(HERE), END), [cloud(stand_in)], routing="cloud_first", privacy="everything"
-    )
-    assert text(await ask(http, url, home={"area": "kitchen"})) == THERE
-    (body,) = stand_in.bodies
-    assert "kitchen" not in str(body)
-    assert body["messages"] == [{"role": "user", "content": "hello"}]
-
-
-async def test_nothing_leaves_where_nothing_may(house, http, stand_in):
-    url = await house(FakeProvider(ChatDelta(HERE), END), [cloud(stand_in)], privacy="nothing")
-    assert text(await ask(http, url, routing="cloud_first")) == HERE
-    assert stand_in.bodies == []
-
-
-async def test_at_the_cap_this_machine_answers_and_says_so(house, http, stand_in):
-    priced = cloud(stand_in, input_price=10, output_price=100)
-    url = await house(
-        FakeProvider(ChatDelta(HERE), END), [priced], routing="cloud_first", budget_per_day=0.01
-    )
-    first = await ask(http, url, max_tokens=50)
-    assert (text(first), first["picoqwen"]["cost"]) == (THERE, pytest.approx(100 * 10e-6 + 20 * 100e-6))
-    await ask(http, url, max_tokens=50)
-    third = await ask(http, url, max_tokens=50)
-    assert (text(third), third["picoqwen"]["provider"]) == (HERE, "local")
-    assert "budget_per_day is 0.01 dollars" in third["picoqwen"]["notes"][0]
-    async with http.get(f"{url}/api/v1/health") as response:
-        budget = (await response.json())["hybrid"]["budget"]
-    assert (budget["spent_today"], budget["at_the_cap"]) == (pytest.approx(0.006), True)
 
 
 async def test_the_cheapest_is_this_machine_and_the_fastest_is_known_by_its_answers(house, http, stand_in):
@@ -347,62 +223,3 @@ def test_without_other_servers_nothing_of_them_is_imported():
     command = [sys.executable, "-c", code]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     assert result.stdout == "set()\n"
-
-
-async def test_metrics_count_failovers_and_money(house, http, stand_in):
-    paid = cloud(stand_in, input_price=100, output_price=100)
-    url = await house(await stopped(), [cloud(stand_in, "500", name="ill"), paid], routing="cloud_first")
-    await ask(http, url)
-    async with http.get(f"{url}/metrics") as response:
-        lines = dict(line.rsplit(" ", 1) for line in (await response.text()).splitlines() if line[0] != "#")
-
-    assert lines["picoqwen_failovers_total"] == "1"
-    assert lines['picoqwen_provider_failures_total{provider="ill",model="ill/500"}'] == "1"
-    assert lines['picoqwen_provider_answers_total{provider="cloud",model="cloud/well"}'] == "1"
-    assert lines['picoqwen_provider_up{provider="cloud",model="cloud/well"}'] == "1"
-    assert float(lines['picoqwen_provider_latency_p95_seconds{provider="cloud",model="cloud/well"}']) > 0
-    assert float(lines['picoqwen_spent_dollars{period="today"}']) > 0
-
-
-async def test_metrics_count_answers_by_rung(house, http, stand_in):
-    built_in = FakeProvider(ChatDelta(HERE), END, model="pico-home")
-    ruled = FakeProvider(
-        ChatDelta(HERE), ChatDelta(finish_reason="stop", rule="a sentence matched"), model="pico-home"
-    )
-    url = await house(built_in, [cloud(stand_in)], routing="by_rung")
-    asked = [{}, {"routing": "cloud_first"}, {"model": "cloud/well"}, {"routing": "local_first"}]
-    for body in asked:
-        await ask(http, url, **body)
-    async with http.get(f"{url}/metrics") as response:
-        assert by_rung(await response.text()) == {"rules": 0, "built_in": 2, "local": 0, "cloud": 2}
-    async with http.get(f"{url}/api/v1/status") as response:
-        assert (await response.json())["rungs"] == {"rules": 0, "built_in": 2, "local": 0, "cloud": 2}
-
-    url = await house(ruled, [], routing="by_rung")
-    await ask(http, url)
-    async with http.get(f"{url}/metrics") as response:
-        assert by_rung(await response.text()) == {"rules": 1, "built_in": 0, "local": 0, "cloud": 0}
-
-    url = await house(FakeProvider(ChatDelta(HERE), END, model="large"), [])
-    await ask(http, url)
-    async with http.get(f"{url}/metrics") as response:
-        assert by_rung(await response.text()) == {"rules": 0, "built_in": 0, "local": 1, "cloud": 0}
-
-
-def by_rung(text: str) -> dict[str, int]:
-    found = re.findall(r'picoqwen_answers_by_rung_total\{rung="(\w+)"\} (\d+)', text)
-    return {rung: int(count) for rung, count in found}
-
-
-async def test_with_pseudonyms_no_name_of_the_home_reaches_the_server(house, http, stand_in):
-    home = {"entities": [{"id": "light.kueche", "name": "Küche Strahler", "state": "on", "domain": "light"}]}
-    url = await house(
-        FakeProvider(ChatDelta(HERE), END), [cloud(stand_in)], routing="cloud_first", privacy="pseudonyms"
-    )
-    said = [{"role": "user", "content": "KÜCHENLICHT und Strahlern, light.kueche"}]
-    assert text(await ask(http, url, home=home, messages=said, tools=[TOOL])) == THERE
-    sent = str(stand_in.bodies).lower()
-    assert len(stand_in.bodies) == 1
-    assert not [name for name in ("küche", "kueche", "strahler") if name in sent]
-    answer = await ask(http, url, tools=[TOOL])
-    assert answer["picoqwen"]["notes"] == ["not cloud: privacy is pseudonyms"]

@@ -15,7 +15,7 @@ from picoqwen_core.server.other_servers import make_hybrid
 from picoqwen_core.server.run import listening
 from picoqwen_core.server.state import State
 from tests.server.conftest import END, FakeProvider
-from tests.server.test_hybrid import HERE, THERE, ask, cloud, text
+from tests.server.others import HERE, THERE, ask, cloud, text
 
 
 @asynccontextmanager
