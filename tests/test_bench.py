@@ -14,13 +14,15 @@ from picoqwen_core.model.qwen3 import Qwen3
 from tests.factories import write_tiny_gguf
 from tests.repository import ROOT
 
+pytestmark = pytest.mark.timeout(660)
 KERNEL_CACHE = ROOT / ".cache" / "numba"
 SIZES = {"vocab_size": 320, "hidden_size": 64}
 
 
 def bench(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "picoqwen_core", "bench", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+    # The first one compiles kernels, which a machine that is busy with other things does in minutes.
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
 
 
 @pytest.fixture
@@ -61,7 +63,8 @@ def test_the_command_prints_figures_that_fit_together(tiny: Path):
     assert figures["bytes_per_token"] == bytes_per_token(open_gguf(tiny))
     # So small a model lies in the processor's caches, where their sizes are known.
     if figures["decode_limit_tokens_s"] is not None:
-        assert figures["decode_share"] > 0
+        share = figures["decode_tokens_s"] / figures["decode_limit_tokens_s"]
+        assert figures["decode_share"] == pytest.approx(share, rel=0.01, abs=1e-6)
 
 
 def test_the_command_prints_a_table(tiny: Path):

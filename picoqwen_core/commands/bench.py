@@ -92,7 +92,7 @@ def _measured(arguments: argparse.Namespace, strategy: "Strategy", cpu: "CpuInfo
         "bytes_per_token": read,
         "bandwidth_bytes_s": round(bandwidth),
         "decode_limit_tokens_s": None if limit is None else round(limit, 2),
-        "decode_share": None if limit is None else round(speed.decode / limit, 3),
+        "decode_share": None if limit is None else float(f"{speed.decode / limit:.3g}"),
     }
 
 
