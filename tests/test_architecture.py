@@ -164,7 +164,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "parsing": VOCABULARY,
     "sampling": VOCABULARY,
     "tokenizer": {"byte_level", *VOCABULARY},
-    "home": VOCABULARY,
+    "home": {"memory", *VOCABULARY},
     "model": {"model.config", "loaders", "quants", "kernels", "cpu", *VOCABULARY},
     "model.config": VOCABULARY,
     "loaders": {"quants", "byte_level", *VOCABULARY},

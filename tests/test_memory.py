@@ -14,7 +14,7 @@ def resident():
     inside, total = False, 0
     for line in open("/proc/self/smaps", encoding="utf-8"):
         if "-" in line.split()[0]:
-            inside = "r-xp" in line and "libllvmlite" in line
+            inside = "libllvmlite" in line
         elif inside and line.startswith("Rss:"):
             total += int(line.split()[1])
     return total
@@ -34,9 +34,10 @@ print(before, after, compiled() == size)
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="Linux tells what is resident")
-def test_a_compilers_code_is_forgotten_and_still_runs() -> None:
+def test_a_compilers_code_and_tables_are_forgotten_and_it_still_runs() -> None:
     command = [sys.executable, "-c", _SHOW]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     before, after, same = done.stdout.split()
-    assert int(after) < int(before) / 4
+    # What is left was written when the library was loaded.
+    assert int(after) < int(before) / 8
     assert same == "True"

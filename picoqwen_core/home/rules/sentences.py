@@ -14,9 +14,10 @@ from typing import Any
 from hassil.intents import Intents
 
 from picoqwen_core.home.rules.meaning import DOMAINS_OF_VERB, INTENTS, OWN_PREFIX
+from picoqwen_core.home.rules.slim import slim
 
 LANGUAGES = ("de", "en", "es", "fr", "it", "nl")
-# A language costs some 8 MB, and a household speaks one or two.
+# A language costs 3 to 7 MB, and a household speaks one or two.
 _KEPT = 3
 _OWN = Path(__file__).parent / "sentences"
 
@@ -38,14 +39,16 @@ def templates(language: str) -> Intents:
     for verb, lines in own["verbs"].items():
         intents[f"{OWN_PREFIX}{verb}"] = {"data": _blocks(verb, lines)}
     words = {name: {"values": [{"in": i, "out": o} for i, o in rows]} for name, rows in own["lists"].items()}
-    return Intents.from_dict(
-        {
-            **data,
-            "intents": intents,
-            "lists": {**data["lists"], **_LISTS, **words},
-            "expansion_rules": {**data["expansion_rules"], **own["rules"]},
-            "responses": {},
-        }
+    return slim(
+        Intents.from_dict(
+            {
+                **data,
+                "intents": intents,
+                "lists": {**data["lists"], **_LISTS, **words},
+                "expansion_rules": {**data["expansion_rules"], **own["rules"]},
+                "responses": {},
+            }
+        )
     )
 
 
