@@ -17,6 +17,7 @@ from training.corrections import draw_corrected
 from training.dialogs import draw_follow_up, unrelated_history
 from training.elsewhere import draw_aside, draw_elsewhere
 from training.foreign import draw_foreign
+from training.frames import framed
 from training.grammar import NoWordingError
 from training.homes import random_home
 from training.near import draw_near
@@ -76,9 +77,11 @@ def mixed_draws(seed: int, split: str) -> Iterator[tuple[str, HomeContext, Turn]
     """English and all other languages, as training needs them."""
     rng = random.Random(f"mix-{split}-{seed}")
     english = draws(seed, split)
-    others = [foreign_draws(seed, split, language) for language in LANGUAGES]
+    others = {language: foreign_draws(seed, split, language) for language in LANGUAGES}
     while True:
-        yield next(rng.choice(others) if rng.random() < FOREIGN_SHARE else english)
+        language = rng.choice(tuple(others)) if rng.random() < FOREIGN_SHARE else "en"
+        category, home, turn = next(others.get(language, english))
+        yield category, home, framed(turn, category, language, rng) if split == "train" else turn
 
 
 def foreign_draws(seed: int, split: str, language: str) -> Iterator[tuple[str, HomeContext, Turn]]:
