@@ -11,7 +11,7 @@ from picoqwen_core.providers.local import LocalProvider
 from picoqwen_core.providers.pool import ModelPool, PoolLimits
 
 # The rest is for the system, Home Assistant and this process.
-_SHARE_OF_MEMORY = 0.75
+SHARE_OF_MEMORY = 0.75
 # What the built-in model reads is short and hardly comes again: room for the requests that run at once.
 _BUILT_IN_CACHE_MB = 32
 # A request waits this long for a model that loads, where it is that patient.
@@ -77,7 +77,7 @@ def pool_limits(settings: Settings) -> PoolLimits:
     most = settings.max_memory_mb
     return PoolLimits(
         max_loaded=settings.max_loaded_models,
-        max_bytes=most * 1_000_000 if most else int(read_memory().total * _SHARE_OF_MEMORY) or None,
+        max_bytes=most * 1_000_000 if most else int(read_memory().total * SHARE_OF_MEMORY) or None,
         keep_alive=settings.keep_alive,
         preferred=settings.default_quantization,
     )

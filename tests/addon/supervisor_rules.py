@@ -5,8 +5,10 @@ supervisor/apps/validate.py and supervisor/apps/utils.py of https://github.com/h
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
+from urllib.parse import urlsplit
 
 ELEMENT = re.compile(
     r"(bool|email|url|port|device(\(.+\))?|str(\(\d*,\d*\))?|password(\(\d*,\d*\))?"
@@ -113,7 +115,7 @@ def validated(options: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str
 
 
 def _given(value: Any, element: Any, name: str) -> Any:
-    """One value as its type asks for it. Raises ValueError or TypeError."""
+    """One value as its type asks for it, and in that type. Raises ValueError or TypeError."""
     if isinstance(element, list):
         if not isinstance(value, list):
             raise TypeError(f"{name!r} is no list")
@@ -122,24 +124,73 @@ def _given(value: Any, element: Any, name: str) -> Any:
         if not isinstance(value, dict):
             raise TypeError(f"{name!r} is no group")
         return validated(value, element)
+    kind, limits = _parts(element)
+    try:
+        return _KINDS[kind](value, limits)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name!r} is {value!r}, asked for is {element}") from None
+
+
+def _parts(element: str) -> tuple[str, str]:
+    """A type's name, and what stands in its parentheses."""
     kind, _, limits = element.removesuffix("?").partition("(")
-    limits = limits.removesuffix(")")
-    fits = {
-        "bool": lambda: isinstance(value, bool),
-        "int": lambda: _within(int(value), limits),
-        "float": lambda: _within(float(value), limits),
-        "url": lambda: re.match(r"https?://\S+", value),
-        "match": lambda: re.match(limits, str(value)),
-        "list": lambda: str(value) in limits.split("|"),
-    }.get(kind, lambda: isinstance(value, str))
-    if value is None or not fits():
-        raise ValueError(f"{name!r} is {value!r}, asked for is {element}")
+    return kind, limits.removesuffix(")")
+
+
+def _ensured(value: Any, holds: object) -> Any:
+    if not holds:
+        raise ValueError(value)
     return value
 
 
 def _within(value: float, limits: str) -> bool:
     least, _, most = limits.partition(",")
     return float(least or "-inf") <= value <= float(most or "inf")
+
+
+def _number(value: Any, limits: str, kind: type) -> Any:
+    return _ensured(kind(value), _within(kind(value), limits))
+
+
+def _truth(value: Any, _: str) -> bool:
+    """Words as people write them, and whatever Python takes for true; but None is a missing option."""
+    words = {**dict.fromkeys(("1", "true", "yes", "on", "enable"), True)}
+    words |= dict.fromkeys(("0", "false", "no", "off", "disable"), False)
+    if isinstance(value, str):
+        return words[_ensured(value.lower(), value.lower() in words)]
+    return bool(_ensured(value, value is not None))
+
+
+def _string(value: Any, limits: str) -> str:
+    return str(_ensured(value, isinstance(value, str) and _within(len(value), limits)))
+
+
+def _address(value: Any, _: str) -> str:
+    parts = urlsplit(value)
+    return str(_ensured(value, parts.scheme and parts.netloc))
+
+
+_KINDS: dict[str, Callable[[Any, str], Any]] = {
+    "bool": _truth,
+    "int": lambda value, limits: _number(value, limits, int),
+    "float": lambda value, limits: _number(value, limits, float),
+    "str": _string,
+    "password": _string,
+    "url": _address,
+    "match": lambda value, limits: _ensured(
+        str(value), value is not None and re.match(limits, str(value)) is not None
+    ),
+    "list": lambda value, limits: _ensured(str(value), str(value) in limits.split("|")),
+}
+
+
+def is_in_backup(path: PurePath, excluded: Sequence[str]) -> bool:
+    """Whether a file or folder below an app's own folder is kept, by its path as the Supervisor sees it.
+
+    As supervisor/apps/app.py has it: a pattern is compared with the end of the whole path, and a folder that
+    is left out takes with it what it holds.
+    """
+    return not any(each.match(pattern) for each in (path, *path.parents) for pattern in excluded)
 
 
 def form(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -159,12 +210,15 @@ def _field(name: str, element: Any) -> dict[str, Any]:
             "multiple": False,
             "schema": form(element),
         }
-    kind, _, limits = element.removesuffix("?").partition("(")
+    kind, limits = _parts(element)
     wanted = {"optional": True} if element.endswith("?") else {"required": True}
     types = {"bool": "boolean", "int": "integer", "float": "float", "list": "select"}
-    field = {"name": name, **wanted, "type": types.get(kind, "string")}
+    field: dict[str, Any] = {"name": name, **wanted, "type": types.get(kind, "string")}
     if kind == "list":
-        field["options"] = limits.removesuffix(")").split("|")
+        field["options"] = limits.split("|")
+    elif kind != "match":
+        given = zip(("lengthMin", "lengthMax"), limits.split(","), strict=False)
+        field |= {end: float(limit) for end, limit in given if limit}
     if kind in ("password", "url"):
         field["format"] = kind
     return field
