@@ -42,11 +42,11 @@ def _intent(data: dict[str, Any]) -> Intent:
     return Intent(**data)
 
 
-_FILES = ("actions", "devices", "casual", "everyday", "spoken")
-INTENTS = tuple(_intent(data) for file in _FILES for data in load(file)["intent"])
+_FILES = ("actions", "devices", "casual", "everyday", "spoken", "slang", "wishes")
+INTENTS = tuple(_intent(data) for file in _FILES for data in load(file).get("intent", ()))
 _CUMULATED = tuple(accumulate(intent.weight for intent in INTENTS))
 # Requests with no target of their own: they mean the speaker's room, or the home.
-BARE = tuple(_intent(data) for file in _FILES for data in load(file)["bare"])
+BARE = tuple(_intent(data) for file in _FILES for data in load(file).get("bare", ()))
 
 
 def draw_action(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:

@@ -13,6 +13,7 @@ from picoqwen_core.home.placeless import PLACELESS
 from picoqwen_core.home.render import END, render_prompt
 from picoqwen_core.messages import HomeContext
 from training.actions import Drawn, draw_action, draw_bare
+from training.announcements import draw_broadcast
 from training.corrections import draw_corrected
 from training.dialogs import draw_follow_up, unrelated_history
 from training.elsewhere import draw_aside, draw_elsewhere
@@ -34,7 +35,7 @@ from training.questions import draw_question
 from training.rooms import draw_roomed
 from training.several import draw_several
 from training.speech import spoken
-from training.timers import draw_broadcast, draw_clean_room, draw_timer
+from training.timers import draw_clean_room, draw_timer
 from training.tongues.household import household
 from training.turns import Turn, resolve
 
@@ -60,8 +61,9 @@ MIX = {
     "broadcast": 0.015,
     "clean_room": 0.04,
 }
-# Taught more often than it is measured: there is no end to what people may say that is not about the home.
-TAUGHT_MORE = {"elsewhere": 0.27}
+# Taught more often than they are measured: there is no end to what people may say that is not about the home,
+# or have announced.
+TAUGHT_MORE = {"elsewhere": 0.27, "broadcast": 0.04, "clean_room": 0.055, "timer": 0.065}
 # How often a request to the home is taught with something told before it.
 ASIDE_SHARE = 0.03
 # To these nothing is added that makes a command of a question.

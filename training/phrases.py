@@ -15,6 +15,18 @@ def load(name: str) -> dict[str, Any]:
         return {key: _frozen(value) for key, value in tomllib.load(file).items()}
 
 
+@lru_cache(maxsize=16)
+def joined(*names: str) -> dict[str, Any]:
+    """Several phrase files as one: arrays of the same name one after another, else the last file counts."""
+    result: dict[str, Any] = {}
+    for name in names:
+        for key, value in load(name).items():
+            earlier = result.get(key)
+            both = isinstance(earlier, tuple) and isinstance(value, tuple)
+            result[key] = (*earlier, *value) if both else value  # type: ignore[misc]  # a tuple, as was asked
+    return result
+
+
 def _frozen(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(_frozen(item) for item in value)

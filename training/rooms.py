@@ -31,7 +31,7 @@ def _roomed(data: dict[str, Any]) -> Roomed:
     return Roomed(**data)
 
 
-ROOMED = tuple(_roomed(data) for file in ("everyday", "spoken") for data in load(file)["roomed"])
+ROOMED = tuple(_roomed(data) for file in ("everyday", "spoken", "wishes") for data in load(file)["roomed"])
 
 
 def draw_roomed(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:

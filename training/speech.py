@@ -3,6 +3,8 @@
 import random
 
 from picoqwen_core.home.decision import Act, Decision
+from picoqwen_core.home.dsl import COPIED_VALUES
+from training import manners
 from training.phrases import load
 
 _PHRASES = load("requests")
@@ -18,7 +20,7 @@ _DOUBLED = frozenset(
 
 def spoken(text: str, decision: Decision, rng: random.Random, *, plain: bool) -> str:
     """The sentence as speech recognition hands it over; nothing is said before and after a plain one."""
-    copied = _is_copied(decision, text)
+    copied = _is_copied(decision)
     if not plain:
         text = _wrapped(text, rng, copied=copied)
     if copied:
@@ -32,12 +34,16 @@ def spoken(text: str, decision: Decision, rng: random.Random, *, plain: bool) ->
 
 def _wrapped(text: str, rng: random.Random, *, copied: bool) -> str:
     """Politeness and reasons around a command, sometimes at length; little after words that are copied."""
-    if rng.random() < 0.22:
+    if rng.random() < 0.25:
+        text = manners.asked(text, rng) or text
+    if rng.random() < 0.12:
         text = f"{rng.choice(_PHRASES['before'])} {text}"
     if rng.random() < 0.15:
-        text = f"{text} {rng.choice(_POLITE if copied else _PHRASES['after'])}"
-    if rng.random() < 0.06:
+        text = f"{text} {_courtesy(rng, copied=copied)}"
+    if rng.random() < 0.07:
         text = _with_purpose(text, rng, before=copied or rng.random() < 0.5)
+    if rng.random() < 0.04:
+        text = f"{manners.called(rng)} {text}"
     if rng.random() < 0.03:
         text = f"{rng.choice(_PHRASES['long_before'])} {text}"
     if not copied and rng.random() < 0.02:
@@ -45,11 +51,19 @@ def _wrapped(text: str, rng: random.Random, *, copied: bool) -> str:
     return text
 
 
+def _courtesy(rng: random.Random, *, copied: bool) -> str:
+    if copied:
+        return rng.choice(_POLITE)
+    return rng.choice(_PHRASES["after"]) if rng.random() < 0.4 else manners.courtesy(rng)
+
+
 def _with_purpose(text: str, rng: random.Random, *, before: bool) -> str:
     """What people add that changes nothing: why, for whom, and that this is all."""
     if before:
-        return f"{rng.choice(_PHRASES['why_before'])} {text}"
-    return f"{text} {rng.choice(_PHRASES['why_after'])}"
+        why = rng.choice(_PHRASES["why_before"]) if rng.random() < 0.3 else manners.reason(rng, before=True)
+        return f"{why} {text}"
+    why = rng.choice(_PHRASES["why_after"]) if rng.random() < 0.3 else manners.reason(rng, before=False)
+    return f"{text} {why}"
 
 
 def _stumbled(text: str, rng: random.Random, *, act: bool) -> str:
@@ -82,9 +96,8 @@ def _misheard(text: str, rng: random.Random) -> str:
     return " ".join(words)
 
 
-def _is_copied(decision: Decision, text: str) -> bool:
+def _is_copied(decision: Decision) -> bool:
     """Whether words of the request are to be kept as they are, as an item of a list is."""
     if not isinstance(decision, Act):
         return False
-    said = (word for action in decision.actions for word in (action.value, action.label))
-    return any(isinstance(word, str) and word in text for word in said)
+    return any(action.label or action.verb in COPIED_VALUES for action in decision.actions)

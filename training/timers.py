@@ -1,4 +1,4 @@
-"""Timers, commands for later, announcements, and rooms to be vacuumed."""
+"""Timers, commands for later, and rooms to be vacuumed."""
 
 import random
 import re
@@ -6,59 +6,17 @@ import re
 from picoqwen_core.home.decision import Act, Action, Target, Verb
 from picoqwen_core.messages import HomeContext
 from training.actions import Drawn, draw_action
-from training.grammar import draw_pattern, expand
-from training.phrases import load
+from training.durations import draw_duration
+from training.grammar import draw_pattern
+from training.phrases import joined, load
 from training.pools import nonsense_word
 from training.targets import kind_entities, refer
-from training.values import in_words, spoken_number
 
-_PHRASES = load("requests")
-_UNITS = (("minute", 60), ("minute", 60), ("second", 1), ("hour", 3600))
-_SPOKEN = (
-    ("half an hour", 1800.0),
-    ("an hour", 3600.0),
-    ("an hour and a half", 5400.0),
-    ("a minute", 60.0),
-    ("one minute", 60.0),
-    ("1 hour and 20 minutes", 4800.0),
-    ("a quarter of an hour", 900.0),
-    ("three quarters of an hour", 2700.0),
-    ("half a minute", 30.0),
-    ("a couple of minutes", 120.0),
-    ("ninety seconds", 90.0),
-    ("a minute and a half", 90.0),
-    ("one and a half hours", 5400.0),
-    ("two and a half hours", 9000.0),
-    ("a couple of hours", 7200.0),
-)
+_PHRASES = joined("requests", "timers")
+_CLEAN: tuple[str, ...] = (*_PHRASES["vacuum_clean"], *load("cleaning")["clean"])
 # Verbs that need a duration beside the timer.
 _WITH_DURATION = ("timer_more", "timer_less")
 _VERBS: tuple[Verb, ...] = ("timer_more", "timer_less", "timer_pause", "timer_resume", "timer_status")
-
-
-def draw_duration(rng: random.Random) -> tuple[str, float]:
-    """A duration as said, and in seconds."""
-    draw = rng.random()
-    if draw < 0.2:
-        return rng.choice(_SPOKEN)
-    if draw < 0.3:
-        return _two_units(rng)
-    unit, seconds = rng.choice(_UNITS)
-    number: float = rng.choice((rng.randint(2, 59), rng.choice((5, 10, 15, 20, 30, 45))))
-    if rng.random() < 0.06:
-        number = rng.randint(1, 9) + 0.5
-        return f"{in_words(number) if rng.random() < 0.5 else f'{number:g}'} {unit}s", number * seconds
-    return f"{spoken_number(number, rng)} {unit}{rng.choice(('s', 's', 's', ''))}", float(number * seconds)
-
-
-def _two_units(rng: random.Random) -> tuple[str, float]:
-    """ "One hour and twenty minutes"; "and" may be left out."""
-    larger, smaller, unit = rng.choice((("hour", "minute", 60), ("minute", "second", 1)))
-    first, second = rng.randint(1, 12), rng.choice((5, 10, 15, 20, 25, 30, 45, rng.randint(2, 59)))
-    plural = "" if first == 1 else "s"
-    joiner = rng.choice((" and ", " and ", " "))
-    words = f"{spoken_number(first, rng)} {larger}{plural}{joiner}{spoken_number(second, rng)} {smaller}s"
-    return words, float((first * 60 + second) * unit)
 
 
 def draw_timer(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
@@ -121,19 +79,11 @@ def _delayed(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
     return Drawn(text, Act((action,)), f"{pattern}+{command.template}")
 
 
-def draw_broadcast(_home: HomeContext, split: str, rng: random.Random) -> Drawn:
-    """Something to be said on all speakers."""
-    pattern = draw_pattern(_PHRASES["broadcast"], split, rng)
-    message = expand(rng.choice(_PHRASES["messages"][split]), rng).replace("{d}", draw_duration(rng)[0])
-    action = Action("broadcast", Target(everywhere=True), message)
-    return Drawn(pattern.replace("{m}", message), Act((action,)), pattern)
-
-
 def draw_clean_room(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
     """A room for the vacuum: the room is what to clean, not where the vacuum is."""
     if not kind_entities(home, "vacuum"):
         return None
-    pattern = draw_pattern(_PHRASES["vacuum_clean"], split, rng)
+    pattern = draw_pattern(_CLEAN, split, rng)
     said = refer(home, ("vacuum",), rng) if "{t}" in pattern else None
     if "{t}" in pattern and (said is None or said.target is None or said.target.area or said.target.floor):
         return None
