@@ -6,12 +6,12 @@ from dataclasses import replace
 from picoqwen_core.home.decision import Act, Action, Escalate, Query, Target, Verb
 from picoqwen_core.messages import HomeContext
 from training.grammar import draw_pattern
-from training.phrases import load
+from training.phrases import joined
 from training.targets import by_name, group_target, kind_entities
 from training.turns import First, Turn, asked_turn, first_of, first_turn
 from training.values import draw_value
 
-_PHRASES = load("turns")
+_PHRASES = joined("turns", "replies")
 _OPPOSITES: dict[Verb, Verb] = _PHRASES["opposites"]
 _RELATIVE: tuple[Verb, ...] = (
     "brighter",

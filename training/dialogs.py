@@ -12,7 +12,7 @@ from picoqwen_core.messages import HomeContext, HomeEntity
 from training import adjusting
 from training.elsewhere import draw_elsewhere
 from training.grammar import draw_pattern, expand
-from training.phrases import load
+from training.phrases import joined
 from training.pools import KINDS
 from training.questions import draw_question
 from training.targets import by_name, group_target, kind_entities, refer
@@ -20,8 +20,8 @@ from training.turns import MAX_PREVIOUS, First, Turn, first_turn, resolve
 from training.values import draw_value
 
 __all__ = ["Turn", "draw_follow_up", "unrelated_history"]
-_PHRASES = {**load("requests"), **{k: v for k, v in load("turns").items() if k != "pronoun"}}
-_PRONOUNS = (*load("requests")["pronoun"], *load("turns")["pronoun"])
+_PHRASES = joined("requests", "turns", "replies")
+_PRONOUNS = _PHRASES["pronoun"]
 _COLORS = ("red", "green", "blue", "purple", "yellow", "pink", "orange")
 
 

@@ -1,4 +1,4 @@
-"""How people ask for what they could command: "would you mind turning on the lamp"; names, thanks and reasons."""
+"""How people ask for what they could command: "mind turning on the lamp"; names, thanks and reasons."""
 
 import random
 

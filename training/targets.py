@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from picoqwen_core.home.decision import Target
-from picoqwen_core.home.lexicon import IGNORED, KIND_WORDS
+from picoqwen_core.home.lexicon import GROUP_WORDS, IGNORED, KIND_WORDS
 from picoqwen_core.home.targets import resolve
 from picoqwen_core.home.words import tokenize
 from picoqwen_core.messages import HomeContext, HomeEntity
@@ -73,12 +73,33 @@ def by_name(home: HomeContext, entity: HomeEntity, rng: random.Random) -> Said |
     twins = [e for e in home.entities if name.casefold() in (n.casefold() for n in (e.name, *e.aliases))]
     the = rng.choice(("the ", "the ", "my ", "")) if "'s" not in name else ""
     if len(twins) == 1:
+        if _means_the_room(home, entity, name):
+            return None
         said = f"{the}{name}"
         area = _area_name(home, entity)
         if area and rng.random() < 0.12 and area.casefold() not in name.casefold():
             said = rng.choice((f"{the}{name} in the {area}", f"the {area} {name}"))
         return Said(said, Target((entity.id,)))
     return _among_twins(home, entity, name, twins, rng)
+
+
+def _means_the_room(home: HomeContext, entity: HomeEntity, name: str) -> bool:
+    """Whether a name is but a word for a kind ("Fan"), and the room has others of it: those are meant."""
+    tokens = tokenize(name)
+    if home.area is None or any(t.stem not in KIND_WORDS for t in tokens):
+        return False
+    classed = entity.domain in ("cover", "media_player")
+    beside = [
+        e
+        for e in home.entities
+        if e.area == home.area
+        and e.domain == entity.domain
+        and e.id != entity.id
+        and (not classed or e.device_class == entity.device_class)
+    ]
+    if entity.area == home.area:
+        return bool(beside) and tokens[-1].stem in GROUP_WORDS
+    return bool(beside)
 
 
 def _among_twins(
@@ -166,6 +187,8 @@ def by_here(home: HomeContext, kind: str, rng: random.Random) -> Said | None:
         return None
     one, many = rng.choice(NOUNS[kind])
     near = kind_entities(home, kind, home.area) if home.area else []
+    if called := _called(home, (one, many), near):
+        return Said(f"the {called.name.casefold()}", Target((called.id,)))
     if home.area is None or not near:
         target = replace(group_target(kind), here=True)
         if home.area is not None and not resolve(home, target):
@@ -180,6 +203,15 @@ def by_here(home: HomeContext, kind: str, rng: random.Random) -> Said | None:
     if rng.random() < 0.6:
         return Said(rng.choice((f"the {many}", f"all the {many}", many)) + tail, target)
     return Said(f"the {one}{tail}", choices=tuple(e.id for e in near)) if len(near) <= 4 else None
+
+
+def _called(home: HomeContext, nouns: Iterable[str], near: list[HomeEntity]) -> HomeEntity | None:
+    """The one device that is called by nothing but a noun, unless the room has others or many are meant."""
+    named = [e for e in home.entities if e.name.casefold() in nouns]
+    if len(named) != 1 or (near and named[0] not in near):
+        return None
+    of_all = len(near) > 1 and tokenize(named[0].name)[-1].stem in GROUP_WORDS
+    return None if of_all else named[0]
 
 
 def by_floor(home: HomeContext, kind: str, rng: random.Random) -> Said | None:

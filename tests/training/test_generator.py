@@ -5,14 +5,17 @@ from itertools import islice
 
 import pytest
 
+from picoqwen_core.home.decision import Target
 from picoqwen_core.home.dsl import decode
 from picoqwen_core.home.linker import link
 from picoqwen_core.home.render import END
+from picoqwen_core.messages import HomeArea, HomeContext, HomeEntity
 from training.draw import MIX, draws, label
 from training.evaluate import effect, interval, is_right
 from training.grammar import NoWordingError, draw_pattern, expand, is_held_out, plain_wording
 from training.homes import random_home
 from training.pools import AREAS, BRANDS, ITEMS, KINDS, MODIFIERS, OWNERS
+from training.targets import refer
 
 TEMPLATES = ("(turn|switch) on {t}[ now]", "{t} on", "(power|switch) up {t}", "turn {t} on[ now]")
 
@@ -89,6 +92,27 @@ def test_a_wrong_device_is_a_wrong_answer() -> None:
             assert not is_right("<on><1>", turn.decision, labelled[0])
             return
     pytest.fail("no such request was drawn")
+
+
+def test_a_name_that_is_but_a_kind_means_the_rooms_own() -> None:
+    """Of a "Fan" elsewhere and two fans in the room, "the fan" is one of the room's."""
+    rng = random.Random(7)
+    rooms = (HomeArea("a", "Office"), HomeArea("b", "Attic"))
+    away = HomeEntity(id="fan.away", name="Fan", state="off", domain="fan", area="b")
+    near = [
+        HomeEntity(id=f"fan.{n}", name=f"{n} Fan", state="off", domain="fan", area="a")
+        for n in ("Big", "Old")
+    ]
+    crowded = HomeContext(entities=(away, *near), areas=rooms, area="a")
+    alone = HomeContext(entities=(away,), areas=rooms, area="a")
+    said = [refer(crowded, ("fan",), rng) for _ in range(400)]
+    assert not any(
+        s and s.text.casefold() in ("the fan", "fan") and s.target == Target(("fan.away",)) for s in said
+    )
+    meant = {
+        s.target for _ in range(200) if (s := refer(alone, ("fan",), rng)) and s.text.casefold() == "the fan"
+    }
+    assert meant == {Target(("fan.away",))}
 
 
 def test_linking_is_the_same_for_training_and_serving() -> None:

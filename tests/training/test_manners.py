@@ -41,6 +41,8 @@ def test_an_announcement_says_its_message_word_for_word() -> None:
         drawn = draw_broadcast(home, "train", rng)
         assert isinstance(drawn.decision, Act)
         message = drawn.decision.actions[0].value
-        assert isinstance(message, str) and message in drawn.text and "{" not in drawn.text
+        assert isinstance(message, str)
+        assert message in drawn.text
+        assert "{" not in drawn.text
         messages.add(message)
     assert len(messages) > 300
