@@ -1,7 +1,9 @@
 """A worker's death, the engine's recovery, and the end of both; each test has its own worker."""
 
 import asyncio
+import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -156,7 +158,8 @@ async def test_a_start_that_gets_nowhere_leaves_no_process(tiny_model):
     assert children("picoqwen_core.engine.worker") == []
 
 
-async def test_a_slow_start_that_gets_on_is_waited_for(tiny_model, monkeypatch):
+async def test_a_slow_start_that_gets_on_is_waited_for_and_counted(tiny_model, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
     client = new_client(tiny_model, start_timeout=2.5)
     ready = WorkerConnection.ready
 
@@ -172,6 +175,8 @@ async def test_a_slow_start_that_gets_on_is_waited_for(tiny_model, monkeypatch):
     await client.start()
     try:
         assert (client.state, client.compiled) == ("ready", (6, 6))
+        counted = re.findall(r"The first start prepares \S+ for this processor: (\d) of 6", caplog.text)
+        assert counted == ["0", "1", "2", "3", "4", "5", "6"]
     finally:
         await client.stop()
 
