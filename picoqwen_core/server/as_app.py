@@ -6,7 +6,6 @@ started by its Supervisor, often while nobody looks; without it no lamp goes on 
 
 import asyncio
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -15,8 +14,6 @@ from picoqwen_core.config import BUILT_IN_MODEL, LOG_LEVELS, Settings, Source, l
 from picoqwen_core.errors import ConfigError
 from picoqwen_core.server.logs import shape
 from picoqwen_core.server.run import serve
-
-_LOGGER = logging.getLogger(__name__)
 
 
 def serve_as_app(source: Source) -> None:
@@ -29,12 +26,8 @@ def serve_as_app(source: Source) -> None:
     if trouble is None:
         trouble = _served(settings, source)
         settings = spared(settings)
-    if trouble is None:
-        return
-    _LOGGER.error(
-        "%s. Until this is mended and the app started again, the built-in model answers alone", trouble
-    )
-    asyncio.run(serve(settings, source, trouble))
+    if trouble is not None:
+        asyncio.run(serve(settings, source, trouble))
 
 
 def _served(settings: Settings, source: Source) -> str | None:

@@ -25,6 +25,7 @@ from picoqwen_core.server.supervisor import announce_app
 
 _LOGGER = logging.getLogger(__name__)
 _READY_POLL_SECONDS = 0.05
+_UNTIL_MENDED = "%s. Until this is mended and the app started again, the built-in model answers alone"
 # With the 2 + 2 seconds that an engine may take at worst, the whole stays under 5.
 _SHUTDOWN_SECONDS = 0.5
 
@@ -43,6 +44,9 @@ async def serve(settings: Settings, source: Source | None = None, trouble: str |
     logging.getLogger().addHandler(tail)
     shape(settings)
     app[STATE].log, app[STATE].trouble = tail.lines, trouble
+    if trouble is not None:
+        # Also for the page, which shows the end of the log.
+        _LOGGER.error(_UNTIL_MENDED, trouble)
     again = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, again.set)
     async with listening(app, settings) as url:

@@ -61,13 +61,14 @@ async def health_of(url: str) -> dict[str, Any]:
         return await answer.json()
 
 
-async def status_with(url: str, key: str) -> int:
+async def asked_with(url: str, key: str) -> tuple[int, list[str]]:
+    """What a client with the key is answered, and the end of the log as the page shows it."""
     headers = {"Authorization": f"Bearer {key}"}
     async with (
         aiohttp.ClientSession(timeout=LIMIT) as session,
-        session.get(f"{url}/api/v1/models", headers=headers) as answer,
+        session.get(f"{url}/api/v1/logs", headers=headers) as answer,
     ):
-        return answer.status
+        return answer.status, (await answer.json())["lines"]
 
 
 @pytest.mark.parametrize(
@@ -92,9 +93,10 @@ async def test_options_that_cannot_be_taken_are_told_and_the_home_goes_on(
     async with app(tmp_path, options) as url:
         health = await health_of(url)
         known = "mine" if "mine" in options else (tmp_path / "data" / "api_key").read_text()
-        status = await status_with(url, known)
+        status, logs = await asked_with(url, known)
 
     assert health["status"] == "degraded"
+    assert any(trouble in line for line in logs)
     assert trouble in health["trouble"]
     assert health["models"] == ["pico-home"]
     assert status == 200
