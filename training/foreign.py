@@ -4,6 +4,7 @@ Most are of our own phrases (tongues/), the rest of Home Assistant's intent temp
 """
 
 import random
+import re
 import unicodedata
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,10 +13,13 @@ from picoqwen_core.home.decision import Act, Decision
 from training.actions import Drawn
 from training.elsewhere import draw_elsewhere
 from training.grammar import NoWordingError
+from training.tongues.corrections import draw_corrected
 from training.tongues.dialogs import draw_follow_up, draw_several, unrelated_history
 from training.tongues.grammar import pack
 from training.tongues.household import Household
+from training.tongues.near import draw_near
 from training.tongues.others import (
+    draw_absent,
     draw_broadcast,
     draw_clean_room,
     draw_except,
@@ -32,33 +36,39 @@ from training.turns import Turn
 
 # Category -> how often; "template" draws a category of its own.
 MIX = {
-    "template": 0.3,
-    "action": 0.28,
-    "bare": 0.09,
+    "template": 0.16,
+    "action": 0.36,
+    "bare": 0.12,
     "roomed": 0.1,
     "place": 0.02,
     "several": 0.12,
+    "corrected": 0.08,
+    "near": 0.1,
     "question": 0.13,
     "follow_up": 0.09,
     "unknown": 0.05,
+    "absent": 0.012,
     "impossible": 0.02,
-    "list": 0.015,
+    "list": 0.025,
     "timer": 0.05,
     "elsewhere": 0.09,
     "except": 0.03,
-    "broadcast": 0.012,
+    "broadcast": 0.02,
     "clean_room": 0.025,
 }
 # Taught more often than it is measured: there is no end to what people may say that is not about the home.
-TAUGHT_MORE = {"elsewhere": 0.17}
+TAUGHT_MORE = {"elsewhere": 0.2}
 _DRAWERS: dict[str, Callable[[Household, str, random.Random], Drawn | None]] = {
     "action": draw_request,
     "bare": draw_bare,
     "roomed": draw_roomed,
     "place": draw_whole_place,
     "several": draw_several,
+    "corrected": draw_corrected,
+    "near": draw_near,
     "question": draw_asked,
     "unknown": draw_unknown,
+    "absent": draw_absent,
     "impossible": draw_impossible,
     "list": draw_list_default,
     "timer": draw_timer,
@@ -68,8 +78,12 @@ _DRAWERS: dict[str, Callable[[Household, str, random.Random], Drawn | None]] = {
     "elsewhere": lambda of, split, rng: draw_elsewhere(split, rng, of.language, of.home),
 }
 # Questions and second turns are said plainly.
-_PLAIN = frozenset(("question", "follow_up", "elsewhere"))
+_PLAIN = frozenset(("question", "follow_up", "elsewhere", "near"))
 _HISTORY_SHARE = 0.2
+# How often something is told before or after a request to the home, which stays one.
+_TOLD = frozenset(("action", "bare", "roomed", "place", "several", "corrected", "except"))
+_TOLD_SHARE, _BECAUSE_SHARE = 0.04, 0.03
+_OTHERWISE_SHARE = 0.06
 
 
 def draw_foreign(of: Household, split: str, rng: random.Random) -> tuple[str, Turn] | None:
@@ -105,14 +119,22 @@ def _drawn(category: str, of: Household, split: str, rng: random.Random) -> tupl
 def _spoken(drawn: Drawn, category: str, language: str, rng: random.Random) -> str:
     """Politeness and fillers, lost articles and accents, no capitals: what speech recognition hands over."""
     noise, text = pack(language)["noise"], drawn.text
+    copied = _is_copied(drawn.decision, text)
     if category not in _PLAIN:
         if rng.random() < 0.18:
             text = f"{rng.choice(noise['before'])} {text}"
-        if rng.random() < 0.15:
+        if rng.random() < 0.15 and category != "broadcast":
             text = f"{text} {rng.choice(noise['after'])}"
-    if not _is_copied(drawn.decision, text):
+    if category in _TOLD and not copied:
+        if rng.random() < _TOLD_SHARE:
+            text = f"{rng.choice(noise['told'])} {text}"
+        elif rng.random() < _BECAUSE_SHARE:
+            text = f"{text} {rng.choice(noise['because'])}"
+    if not copied:
         if rng.random() < 0.1:
             text = _without_article(text, noise["articles"], rng)
+        if rng.random() < _OTHERWISE_SHARE:
+            text = _said_otherwise(text, noise["otherwise"], rng)
         if rng.random() < 0.07:
             text = plain_letters(text)
     if rng.random() < 0.1:
@@ -126,6 +148,16 @@ def _without_article(text: str, articles: tuple[str, ...], rng: random.Random) -
     if found:
         del words[rng.choice(found)]
     return " ".join(words)
+
+
+def _said_otherwise(text: str, slips: tuple[str, ...], rng: random.Random) -> str:
+    """A word as it is slurred, misheard or misspelt; entries are "nicht=nich|net"."""
+    for entry in rng.sample(slips, len(slips)):
+        word, _, others = entry.partition("=")
+        said = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", rng.choice(others.split("|")), text, count=1)
+        if said != text:
+            return said
+    return text
 
 
 def plain_letters(text: str) -> str:

@@ -70,6 +70,8 @@ def test_every_language_has_words_for_the_same_things(language: str) -> None:
         assert set(words[part]) == set(german[part]), part
     assert set(german["other"]) == set(words["other"])
     assert set(german["ask"]) <= set(words["ask"])
+    for part in ("did", "about", "negated", "history", "able", "leave", "later", "corrected", "noise"):
+        assert set(words[part]) == set(german[part]), part
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

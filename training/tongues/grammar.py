@@ -1,7 +1,8 @@
 """What little grammar phrases of other languages need: articles, cases, contractions and agreement.
 
-The words are in phrases/<language>.toml. A noun is written with its article, "die Küche" or "l'ampoule"; a
-star after the article marks a plural that the article alone does not show ("die* Lichter").
+The words are in phrases/<language>.toml, and more of them in phrases/spoken_<language>.toml. A noun is
+written with its article, "die Küche" or "l'ampoule"; a star after the article marks a plural that it alone
+does not show ("die* Lichter").
 """
 
 import random
@@ -68,7 +69,25 @@ class Forms:
 @lru_cache(maxsize=8)
 def pack(language: str) -> dict[str, Any]:
     """The words and phrases of a language."""
-    return load(language)
+    return _widened(load(language), load(f"spoken_{language}"))
+
+
+def _widened(words: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    wider = dict(words)
+    for key, value in more.items():
+        known = wider.get(key)
+        if isinstance(value, dict):
+            wider[key] = _widened(known or {}, value)
+        else:
+            wider[key] = _inserted(known, value) if isinstance(known, tuple) else value
+    return wider
+
+
+def _inserted(known: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    """A longer list, of which what was in the first half, which is taught, still is."""
+    taught = (len(known) + len(more) + 1) // 2 - (len(known) + 1) // 2
+    half = (len(known) + 1) // 2
+    return (*known[:half], *more[:taught], *known[half:], *more[taught:])
 
 
 @lru_cache(maxsize=4096)
@@ -173,7 +192,14 @@ def draw_pattern(templates: tuple[str, ...], split: str, rng: random.Random) -> 
 @lru_cache(maxsize=1 << 16)
 def is_held_out(pattern: str, template: str, templates: tuple[str, ...]) -> bool:
     """Whether a wording is kept for validation: not of the first template, nor with a word taught nowhere."""
-    if template == templates[0] or zlib.crc32(pattern.encode()) % 1000 >= HELD_OUT_SHARE * 1000:
+    if zlib.crc32(pattern.encode()) % 1000 >= HELD_OUT_SHARE * 1000 or pattern in wordings(templates[0]):
         return False
     taught = {word for other in templates if other != template for word in _WORD.findall(other)}
     return set(_WORD.findall(pattern)) <= taught
+
+
+@lru_cache(maxsize=1 << 12)
+def wordings(template: str) -> frozenset[str]:
+    """Most of what a short template may become."""
+    rng = random.Random(template)
+    return frozenset(expand(template, rng) for _ in range(64))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from picoqwen_core.home.decision import Act, Action, Cannot, Target, Verb
 from picoqwen_core.home.targets import resolve
 from training.actions import Drawn
-from training.pools import nonsense_word
+from training.pools import KINDS, nonsense_word
 from training.targets import group_target, kind_entities
 from training.tongues.grammar import Forms, agreeing, draw_pattern, filled, forms, noun, pack
 from training.tongues.household import Household, half, room_forms
@@ -124,6 +124,23 @@ def draw_unknown(of: Household, split: str, rng: random.Random) -> Drawn | None:
 
 def _with_state(text: str, said: Forms, language: str) -> str:
     return text.replace("{q}", agreeing(pack(language)["states"]["on"][0], said))
+
+
+def draw_absent(of: Household, split: str, rng: random.Random) -> Drawn | None:
+    """ "The fan in the kitchen", which has none: the group is empty, and nothing happens elsewhere."""
+    kind = rng.choice(("light", "fan", "tv", "speaker", "switch", "climate"))
+    filled_areas = {e.area for e in of.home.entities if e.domain == KINDS[kind].domain}
+    without = [a.id for a in of.home.areas if a.id not in filled_areas]
+    nouns = nouns_of(of, kind, rng)
+    if not without or nouns is None:
+        return None
+    verb: Verb = rng.choice(("on", "off"))
+    area = rng.choice(without)
+    said = forms(nouns[rng.randrange(2)], of.language).then(place_of(of, area, rng))
+    plain = tuple(p for p in pack(of.language)["say"][verb] if "{q}" not in p)
+    pattern = draw_pattern(plain, split, rng)
+    action = Action(verb, group_target(kind, area=area))
+    return Drawn(filled(pattern, said, of.language), Act((action,)), pattern)
 
 
 def draw_impossible(of: Household, split: str, rng: random.Random) -> Drawn | None:

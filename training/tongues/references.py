@@ -112,11 +112,13 @@ def by_room(of: Household, kind: str, rng: random.Random) -> Said | None:
     return Said(said, choices=tuple(e.id for e in here), placed=True) if len(here) <= 4 else None
 
 
-def _number(of: Household, nouns: tuple[Noun, Noun], rng: random.Random, *, single: bool) -> Forms:
+def _number(
+    of: Household, nouns: tuple[Noun, Noun], rng: random.Random, *, single: bool, whole: bool = True
+) -> Forms:
     """ "das Licht", "die Lichter" or "alle Lichter"."""
     if single and rng.random() < 0.5:
         return forms(nouns[0], of.language, bare=rng.random() < 0.15)
-    if rng.random() < 0.4:
+    if whole and rng.random() < 0.4:
         return all_of(nouns[1], of.language, feminine=nouns[0].feminine)
     return replace(
         forms(nouns[1], of.language, bare=rng.random() < 0.15), feminine=nouns[0].feminine, plural=True
@@ -152,7 +154,9 @@ def by_here(of: Household, kind: str, rng: random.Random) -> Said | None:
     target = group_target(kind, area=home.area)
     if kind == "light" or len(near) == 1 or rng.random() < 0.6:
         single = kind == "light" or len(near) == 1
-        return Said(_number(of, nouns, rng, single=single).then(tail), target)
+        # "All the lights" are those of the whole home.
+        whole = kind != "light" or bool(tail)
+        return Said(_number(of, nouns, rng, single=single, whole=whole).then(tail), target)
     said = forms(nouns[0], of.language).then(tail)
     return Said(said, choices=tuple(e.id for e in near)) if len(near) <= 4 else None
 

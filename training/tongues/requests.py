@@ -10,6 +10,7 @@ from training.pools import KINDS, nonsense_word
 from training.targets import group_target, kind_entities
 from training.tongues.grammar import Forms, agreeing, draw_pattern, filled, forms, of_place, pack
 from training.tongues.household import Household, half, room_name
+from training.tongues.numerals import in_words
 from training.tongues.references import Said, place_of, refer
 
 _SWITCHED: tuple[str, ...] = (
@@ -198,9 +199,9 @@ def _made_up(rng: random.Random) -> str:
 
 
 def number(value: int, language: str, rng: random.Random) -> str:
-    """A number in digits, or in words where the language's tables have them."""
-    words: dict[str, str] = pack(language)["numbers"]
-    return words[str(value)] if str(value) in words and rng.random() < 0.35 else str(value)
+    """A number in digits, or in words."""
+    words = in_words(value, language) if rng.random() < 0.3 else None
+    return words or str(value)
 
 
 def _percent(value: int, language: str, rng: random.Random) -> tuple[str, float]:

@@ -101,6 +101,10 @@ _VALUED: dict[str, tuple[Verb, str]] = {
     "HassMediaSearchAndPlay": ("play_media", "search_query"),
     "HassBroadcast": ("broadcast", "message"),
 }
+# A word that a template says twice running, as where the name of a list ends with "list".
+_TWICE = re.compile(r"(\w{4,})[\W_]*\1", re.IGNORECASE)
+# Words that our own phrases say of something else.
+_ELSE = {"HassListCompleteItem": ("streich", "tacha", "raye", "barre", "schrap", "streep", "depenna")}
 # Words by which the temperature that is wanted is told from the one that is measured.
 _TARGETED = re.compile(
     r"soll|eingestellt|gewünscht|ziel|consigne|réglée?|souhaitée|cible|objetivo|ajustad|consigna|deseada"
@@ -176,7 +180,7 @@ class _Request:
         """The request, or None when it cannot be filled or its meaning has no words here."""
         walk = Walk(self.home.language, self.block, self.fill, self.rng)
         text = " ".join(walk.text(template.expression).split())
-        if walk.failed or not text:
+        if walk.failed or not text or not self._is_sayable(text, walk.slots):
             return None
         slots = {**{k: _plain(v) for k, v in (self.block.data.slots or {}).items()}, **walk.slots}
         if self.unknown and "name" in walk.slots and self.entity is not None:
@@ -190,6 +194,13 @@ class _Request:
         if self.block.intent in TIMERS:
             category = "timer"
         return category, Drawn(text, decision, str(template.text))
+
+    def _is_sayable(self, text: str, slots: dict[str, Any]) -> bool:
+        """Nobody says "Erste StockGeschoss": names must not run into words of the template."""
+        if _TWICE.search(text) or any(word in text for word in _ELSE.get(self.block.intent, ())):
+            return False
+        names = [slots[slot] for slot in ("name", "area", "floor") if isinstance(slots.get(slot), str)]
+        return all(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) for name in names)
 
     def _decision(self, slots: dict[str, Any]) -> Decision | None:
         intent = self.block.intent
