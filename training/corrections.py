@@ -8,11 +8,11 @@ from picoqwen_core.home.targets import resolve
 from picoqwen_core.messages import HomeContext
 from training.actions import INTENTS, Drawn, Intent, draw_action
 from training.grammar import draw_pattern
-from training.phrases import load
+from training.phrases import joined
 from training.targets import Said, refer
 from training.values import draw_value
 
-_PHRASES = load("near")
+_PHRASES = joined("near", "almost")
 # Copied words would take the slip along, and "the lamp" or "the scene" alone is no sentence to slip in.
 _CORRECTABLE = tuple(
     i for i in INTENTS if i.verb not in ("list_add", "list_complete", "list_remove", "play_media")

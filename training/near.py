@@ -5,12 +5,13 @@ import random
 from picoqwen_core.home.decision import Act, Clarify, Escalate, Query
 from picoqwen_core.messages import HomeContext
 from training.actions import Drawn, draw_action
+from training.durations import draw_duration
 from training.grammar import draw_pattern
-from training.phrases import load
+from training.phrases import joined
 from training.pools import COLORS, KINDS
 from training.targets import refer
 
-_PHRASES = load("near")
+_PHRASES = joined("near", "almost")
 # Commands of these verbs may be asked about in the form "should I turn off the lamp".
 _ABOUT = (
     "on",
@@ -84,6 +85,7 @@ def _of_command(how: str, home: HomeContext, split: str, rng: random.Random) -> 
     template = draw_pattern(_PHRASES[how], split, rng)
     text = template.replace("{c}", command.text).replace("{o}", rng.choice(_PHRASES["clocks"]))
     text = text.replace("{e}", rng.choice(_PHRASES["events"])).replace("{k}", rng.choice(_PHRASES["days"]))
+    text = text.replace("{d}", draw_duration(rng)[0])
     return Drawn(text, Escalate(), f"{template}+{command.template}")
 
 

@@ -1,15 +1,17 @@
 """Requests beside plain actions: whole places, groups with exceptions, lists, and what cannot be done."""
 
 import random
+import re
 from dataclasses import replace
 
 from picoqwen_core.home.decision import Act, Action, Cannot, Target, Verb
 from picoqwen_core.home.targets import resolve
 from picoqwen_core.messages import HomeContext
-from training.actions import Drawn
+from training.actions import INTENTS, Drawn, Intent
 from training.grammar import draw_pattern
 from training.phrases import load
 from training.pools import KINDS, MODES, OWNERS, UNKNOWN_AREAS, UNKNOWN_DEVICES, nonsense_word
+from training.rooms import ROOMED, Roomed
 from training.targets import (
     HOMES,
     NOUNS,
@@ -25,6 +27,14 @@ from training.targets import (
 from training.values import draw_value
 
 _PHRASES = load("requests")
+# Verbs of things that may be anywhere; an unknown list, scene or title is another matter.
+_OF_WORDS = ("list_add", "list_complete", "list_remove", "play_media", "humidifier_mode")
+_NAMING = tuple(i for i in INTENTS if i.verb not in _OF_WORDS and not {"scene", "script"} & set(i.kinds))
+# What tells that something is to be done: "i need the piano" does not.
+_COMMANDS = re.compile(
+    r"^(turn|switch|set|shut|close|open|lock|unlock|start|stop|dim|brighten|raise|lower|increase|decrease|mute|pause"
+    r"|activate|disable|power|heat|cool|warm|light)\b|\b(on|off|up|down|warmer|cooler|louder|brighter|darker)\b"
+)
 # What is opened, closed and locked all but one.
 _COVERS = ("blind", "blind", "curtain", "shutter", "shade", "lock")
 
@@ -129,6 +139,8 @@ def _excluded(home: HomeContext, kind: str | None, rng: random.Random) -> Said |
 
 def draw_unknown(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
     """A device or a room that this home does not have."""
+    if rng.random() < 0.4:
+        return _unknown_in_a_command(home, split, rng)
     if rng.random() < 0.6:
         template = draw_pattern(_PHRASES["unknown_device"], split, rng)
         thing = nonsense_word(rng) if rng.random() < 0.35 else rng.choice(UNKNOWN_DEVICES[split])
@@ -144,6 +156,23 @@ def draw_unknown(home: HomeContext, split: str, rng: random.Random) -> Drawn | N
     text = text.replace("{n}", str(rng.randint(5, 100))).replace("{p}", rng.choice(home.areas).name)
     text = text.replace("{w}", rng.choice(OWNERS[split]))
     return Drawn(text, Cannot("unknown_device"), template)
+
+
+def _unknown_in_a_command(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
+    """Said as of a device or a room that is there, of one that is not."""
+    named = rng.random() < 0.6
+    slot, pool = ("{t}", UNKNOWN_DEVICES) if named else ("{r}", UNKNOWN_AREAS)
+    wanted: Intent | Roomed = rng.choice(_NAMING) if named else rng.choice(ROOMED)
+    template = draw_pattern(wanted.templates, split, rng)
+    thing = nonsense_word(rng) if rng.random() < 0.4 else rng.choice(pool[split])
+    known = [e.name for e in home.entities] + [name for a in home.areas for name in (a.name, *a.aliases)]
+    if any(thing.casefold() in name.casefold() for name in known) or not _COMMANDS.search(template):
+        return None
+    text = template.replace("{p}", "in the {r}").replace("{v}", draw_value(wanted.value, split, rng)[0])
+    if slot not in text:
+        return None
+    the = rng.choice(("the ", "the ", "the ", "my ")) if named else ""
+    return Drawn(text.replace(slot, the + thing), Cannot("unknown_device"), template)
 
 
 def draw_absent(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:

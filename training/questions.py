@@ -4,12 +4,13 @@ import random
 
 from picoqwen_core.home.decision import Clarify, Query, QueryKind, Target
 from picoqwen_core.messages import HomeContext
-from training.actions import Drawn
+from training.actions import Drawn, here
 from training.grammar import draw_pattern
-from training.phrases import load
+from training.phrases import joined, load
+from training.pools import KINDS
 from training.targets import HOMES, NOUNS, group_target, kind_entities, refer
 
-_PHRASES = load("questions")
+_PHRASES = joined("questions", "asking")
 _REQUESTS = load("requests")
 # Group questions leave out what there is only one of.
 _GROUP_STATES = _PHRASES["states"][:4]
@@ -26,10 +27,12 @@ def draw_question(home: HomeContext, split: str, rng: random.Random) -> Drawn | 
         return _place_question(home, split, rng)
     if draw < 0.775:
         return _motion_question(home, split, rng)
-    if draw < 0.9:
+    if draw < 0.88:
         return _group_question(home, split, rng)
-    if draw < 0.96:
+    if draw < 0.94:
         return _schedule_question(home, split, rng)
+    if draw < 0.965:
+        return _here_question(home, split, rng)
     kind: QueryKind = rng.choice(("time", "date"))
     template = draw_pattern(_PHRASES[kind], split, rng)
     return Drawn(template, Query(kind), template)
@@ -109,6 +112,16 @@ def _place_question(home: HomeContext, split: str, rng: random.Random) -> Drawn 
             place, target = rng.choice(("", "in here", "in this room", "here")), Target(area=home.area)
     text = template.replace("{p}", place)
     return Drawn(" ".join(text.split()), Query("value", target, chosen["asked"]), template)
+
+
+def _here_question(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
+    """ "What song is this": of what plays where the speaker is."""
+    chosen = rng.choice(_PHRASES["here"])
+    target = here(home, KINDS[chosen["kind"]].domain)
+    if target is None:
+        return None
+    template = draw_pattern(chosen["templates"], split, rng)
+    return Drawn(template, Query("value", target, chosen["asked"]), template)
 
 
 def _motion_question(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
