@@ -1,6 +1,7 @@
 """What people ask a home to do: templates by verb, and the kinds of device each verb fits."""
 
 import random
+import re
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -44,6 +45,8 @@ def _intent(data: dict[str, Any]) -> Intent:
 
 _FILES = ("actions", "devices", "casual", "everyday", "spoken", "slang", "wishes")
 INTENTS = tuple(_intent(data) for file in _FILES for data in load(file).get("intent", ()))
+# "Stop the music" pauses what plays; only "off" and "on" switch a player.
+_SWITCHES = re.compile(r"\b(on|off)\b")
 _CUMULATED = tuple(accumulate(intent.weight for intent in INTENTS))
 # Requests with no target of their own: they mean the speaker's room, or the home.
 BARE = tuple(_intent(data) for file in _FILES for data in load(file).get("bare", ()))
@@ -61,6 +64,8 @@ def draw_of(intent: Intent, home: HomeContext, split: str, rng: random.Random) -
         return None
     said = refer(home, intent.kinds, rng)
     if said is None or (said.target is not None and said.target.everywhere and intent.verb == "unlock"):
+        return None
+    if intent.verb in ("on", "off") and "music" in said.text and not _SWITCHES.search(template):
         return None
     value_text, value = draw_value(intent.value, split, rng)
     text = template.replace("{t}", said.text).replace("{v}", value_text)
