@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, override
 
 import probatio as vol
@@ -18,9 +18,11 @@ from .audit import Outcome, async_record
 from .confirmation import async_desk, refusal
 from .const import DOMAIN
 from .danger import Rules
+from .effects import is_checked, of_action
 from .questions import async_question
 from .reach import beyond_reach, entities_in, entity_of
 from .service_schema import TARGET, Action
+from .witness import Failed, async_unreached, hindered, is_done, notes_on, target_of
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -86,9 +88,14 @@ class ServiceTool(llm.Tool):
         asks = any(each.must_ask(hass, self._action.full_name, moved) for each in self._rules)
         if asks and not self.annotations.read_only:
             return await async_wait(hass, act, self._own.seconds)
+        tool, asked = of_action(self._action.full_name, data)
+        before = {each: state for each in entities if (state := hass.states.get(each)) is not None}
         result = await act.run(llm_context.context)
+        if not result.error and is_checked(tool):
+            failed = await async_unreached(hass, tool, asked, entities, before)
+            result = _settled(hass, result, entities, failed)
         if not self.annotations.read_only:
-            outcome = Outcome.FAILED if result.error else Outcome.DONE
+            outcome = Outcome.DONE if is_done(result) else Outcome.FAILED
             turn = async_desk(hass).turn_of(llm_context.context)
             await async_record(hass, outcome, act, turn, result=result)
         return result
@@ -180,6 +187,10 @@ async def _call(
     told as one.
     """
     answers = action.response is not SupportsResponse.NONE
+    tool, asked = of_action(action.full_name, data)
+    targets = [state for each in entities if (state := hass.states.get(each)) is not None]
+    if failed := hindered(tool, asked, targets):
+        return _failure(notes_on(failed))
     try:
         async with asyncio.timeout(CALL_SECONDS):
             response = await hass.services.async_call(
@@ -193,12 +204,27 @@ async def _call(
         # The action belongs to any integration, and a model must not take its failure for success.
         _LOGGER.exception("%s failed", action.full_name)
         return _failure(f"{type(err).__name__}: {err}")
-    states = {each: state.state for each in entities if (state := hass.states.get(each)) is not None}
-    result: dict[str, Any] = {"done": True, "states": states}
+    result: dict[str, Any] = {"done": True, "states": _states(hass, entities)}
     if answers:
         # An action may return dates and the like.
         result["response"] = json_loads(json_dumps(response))
     return llm.ToolResult(data=result)
+
+
+def _settled(
+    hass: HomeAssistant, result: llm.ToolResult, entities: Iterable[str], failed: Sequence[Failed]
+) -> llm.ToolResult:
+    """The result, with the states of a moment later, and done only where they are what was asked for."""
+    assert isinstance(result.data, dict)
+    data: dict[str, Any] = {**result.data, "states": _states(hass, entities)}
+    if failed:
+        targets = [target_of(each) for each in failed]
+        data |= {"done": None, "data": {"failed": targets}, "note": notes_on(failed)}
+    return llm.ToolResult(data=data)
+
+
+def _states(hass: HomeAssistant, entities: Iterable[str]) -> dict[str, str]:
+    return {each: state.state for each in entities if (state := hass.states.get(each)) is not None}
 
 
 def _failure(reason: str, *, done: bool | None = False) -> llm.ToolResult:

@@ -13,6 +13,7 @@ from .confirmation import async_desk
 from .consent import Reply
 from .questions import async_question, async_report
 from .speech import async_sentences
+from .witness import is_done
 
 
 async def async_heard(hass: HomeAssistant, turn: Turn, response: intent.IntentResponse) -> str | None:
@@ -50,7 +51,7 @@ async def _done(
     before = {each: state.state if (state := hass.states.get(each)) else None for each in entities}
     results = [await _result(act, turn) for act in acts]
     for act, result in zip(acts, results, strict=True):
-        outcome = Outcome.FAILED if result.error else Outcome.DONE
+        outcome = Outcome.DONE if is_done(result) else Outcome.FAILED
         await async_record(hass, outcome, act, turn, result=result, asked_in=pending.turn)
     said = await async_report(hass, acts, results, before, turn.language)
     if all(result.error for result in results):

@@ -130,7 +130,13 @@ class PicoQwenConversation(AgentEntity, conversation.ConversationEntity):
             return await async_open_question(self.hass, turn) if turn.apis else None
 
         try:
-            await self.async_answer(chat_log, options=self.request_options(), home=home, question=question)
+            await self.async_answer(
+                chat_log,
+                options=self.request_options(),
+                home=home,
+                question=question,
+                language=user_input.language,
+            )
             return conversation.async_get_result_from_chat_log(user_input, chat_log)
         except PicoQwenAuthError as err:
             self.entry.async_start_reauth(self.hass)

@@ -1,6 +1,6 @@
 """What all entities share: the service's device, and the agents' way to have a chat log answered."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -27,7 +27,9 @@ from .const import (
 from .coordinator import PicoQwenConfigEntry, PicoQwenCoordinator
 from .holding import async_harmless_tools, held_back
 from .measure import Meter
+from .truth import async_unmet, async_words, corrected
 
+type Deltas = AsyncGenerator[conversation.AssistantContentDeltaDict]
 # A model that calls tools for ever is stopped here.
 MAX_TOOL_ITERATIONS = 10
 
@@ -94,16 +96,18 @@ class AgentEntity(Entity):
         options: dict[str, Any],
         home: Callable[[], dict[str, Any]] | None = None,
         question: Callable[[], Awaitable[str | None]] | None = None,
+        language: str | None = None,
     ) -> Meter:
         """Let the model answer and use tools until it has nothing left to call; what it took.
 
         options: further fields of the requests; home: makes the home's state anew for each round; question:
-        what has to be asked before anything else, which ends the answer. Raises PicoQwenError for what
-        the server does, and HomeAssistantError when the model comes to no end.
+        what has to be asked before anything else, which ends the answer; language: of somebody who hears the
+        answer, so that what was not done is said in it. Raises PicoQwenError for what the server does, and
+        HomeAssistantError when the model comes to no end.
         """
         meter = Meter()
         try:
-            await self._answer(chat_log, meter, options, home, question)
+            await self._answer(chat_log, meter, options, home=home, question=question, language=language)
         except Exception as err:
             self.coordinator.async_measured(meter.measurement(err))
             raise
@@ -117,8 +121,10 @@ class AgentEntity(Entity):
         chat_log: conversation.ChatLog,
         meter: Meter,
         options: dict[str, Any],
+        *,
         home: Callable[[], dict[str, Any]] | None,
         question: Callable[[], Awaitable[str | None]] | None,
+        language: str | None,
     ) -> None:
         tools = tools_of(chat_log.llm_api)
         harmless = async_harmless_tools(chat_log.llm_api)
@@ -131,6 +137,7 @@ class AgentEntity(Entity):
             # Closed at once when something goes wrong, so that the server stops working for nobody.
             async with aclosing(self.coordinator.client.chat(body)) as stream:
                 deltas = log_deltas(stream, meter, can_call=bool(tools))
+                deltas = self._truthful(deltas, chat_log, meter, language)
                 if harmless is not None:
                     deltas = held_back(deltas, harmless)
                 async for _content in chat_log.async_add_delta_content_stream(self.entity_id, deltas):
@@ -147,4 +154,17 @@ class AgentEntity(Entity):
             translation_domain=DOMAIN,
             translation_key="too_many_rounds",
             translation_placeholders={"rounds": str(MAX_TOOL_ITERATIONS)},
+        )
+
+    def _truthful(
+        self, deltas: Deltas, chat_log: conversation.ChatLog, meter: Meter, language: str | None
+    ) -> Deltas:
+        """The deltas of a round, which claim nothing that the rounds before it did not do."""
+        unmet = async_unmet(chat_log) if language is not None else None
+        if not unmet:
+            return deltas
+        # The server's own words are made of the results.
+        own = ("rules", "built_in")
+        return corrected(
+            deltas, lambda: async_words(self.hass, unmet, language), lambda: meter.rung in own, language
         )

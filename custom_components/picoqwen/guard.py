@@ -1,6 +1,7 @@
-"""Asks before Home Assistant's own tools move what has to be asked for, in agents that have a set of actions.
+"""Sees to the tools of others: their results are true, and in agents that have a set of actions they ask
+before they move what has to be asked for.
 
-Without it an agent that may only ask to unlock a door could unlock it by an intent.
+Without that an agent that may only ask to unlock a door could unlock it by an intent.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from .acts import Act
 from .audit import Outcome, async_record
 from .confirmation import async_desk
 from .meant import Meant, async_meant
+from .witness import WitnessedTool, innermost, is_done
 
 # What an intent does to a thing that has to be asked for, as the action that a question names.
 _SAME = {
@@ -70,10 +72,9 @@ class GuardedTool(llm.Tool):
         if asking is not None:
             return await async_wait(hass, act, asking.rules.seconds)
         result = await self._tool.async_call(hass, tool_input, llm_context)
-        failed = isinstance(result, llm.ToolResult) and result.error
         told = result if isinstance(result, llm.ToolResult) else llm.ToolResult(data=result)
         turn = async_desk(hass).turn_of(llm_context.context)
-        await async_record(hass, Outcome.FAILED if failed else Outcome.DONE, act, turn, result=told)
+        await async_record(hass, Outcome.DONE if is_done(told) else Outcome.FAILED, act, turn, result=told)
         return result
 
     @staticmethod
@@ -87,18 +88,23 @@ class GuardedTool(llm.Tool):
 
 
 @callback
-def async_guard(instance: llm.APIInstance | None, apis: list[ActionsAPI]) -> None:
-    """Put a guard before each tool that is not ours and does more than read; ours heed all sets."""
-    if instance is None or not apis:
+def async_guard(instance: llm.APIInstance | None, apis: Sequence[ActionsAPI] = ()) -> None:
+    """Put a witness, and where there are sets a guard, before each tool that is not ours and does more than
+    read; ours heed all sets. A conversation keeps its tools, so that this is done again in each turn.
+    """
+    if instance is None:
         return
-    instance.tools = [_guarded(tool, apis) for tool in instance.tools]
+    instance.tools = [_witnessed(tool) for tool in instance.tools]
+    if apis:
+        instance.tools = [_guarded(tool, apis) for tool in instance.tools]
 
 
-def innermost(tool: llm.Tool) -> llm.Tool:
-    """A tool without the names of the APIs that it came by."""
-    while isinstance(tool, llm.NamespacedTool):
-        tool = tool.tool
-    return tool
+def _is_seen_to(tool: llm.Tool) -> bool:
+    return isinstance(innermost(tool), ServiceTool | GuardedTool) or tool.annotations.read_only
+
+
+def _witnessed(tool: llm.Tool) -> llm.Tool:
+    return tool if _is_seen_to(tool) or isinstance(tool, WitnessedTool) else WitnessedTool(tool)
 
 
 def _guarded(tool: llm.Tool, apis: Sequence[ActionsAPI]) -> llm.Tool:
@@ -107,6 +113,4 @@ def _guarded(tool: llm.Tool, apis: Sequence[ActionsAPI]) -> llm.Tool:
         inner.heed(each.rules for each in apis)
     elif isinstance(inner, GuardedTool):
         inner.heed(apis)
-    if isinstance(inner, ServiceTool | GuardedTool) or tool.annotations.read_only:
-        return tool
-    return GuardedTool(tool, apis)
+    return tool if _is_seen_to(tool) else GuardedTool(tool, apis)

@@ -11,7 +11,8 @@ from homeassistant.core import callback
 from homeassistant.helpers import llm
 
 from .action_tool import ServiceTool
-from .guard import GuardedTool, innermost
+from .guard import GuardedTool
+from .witness import innermost
 
 
 @callback

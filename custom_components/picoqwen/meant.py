@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import probatio as vol
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant, State, callback
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers import intent, target
 
@@ -36,7 +36,8 @@ def async_meant(hass: HomeAssistant, tool: str, arguments: Mapping[str, Any], as
     if tool.startswith("script__"):
         entities.append(tool.replace("__", ".", 1))
     if action is None:
-        return Meant(None, tuple(dict.fromkeys(entities + _by_name(hass, arguments, assistant))))
+        named = [state.entity_id for state in async_named(hass, arguments, assistant)]
+        return Meant(None, tuple(dict.fromkeys(entities + named)))
     entities += _targeted(hass, arguments)
     texts = list(strings_in(arguments))
     computed = any("{{" in text or "{%" in text for text in texts)
@@ -62,7 +63,8 @@ def _targeted(hass: HomeAssistant, arguments: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _by_name(hass: HomeAssistant, arguments: Mapping[str, Any], assistant: str | None) -> list[str]:
+@callback
+def async_named(hass: HomeAssistant, arguments: Mapping[str, Any], assistant: str | None) -> list[State]:
     """The entities that an intent with these arguments would find; none where it is about something else."""
     constraints = intent.MatchTargetsConstraints(
         name=_text(arguments.get("name")),
@@ -75,7 +77,7 @@ def _by_name(hass: HomeAssistant, arguments: Mapping[str, Any], assistant: str |
     )
     if not constraints.has_constraints:
         return []
-    return [state.entity_id for state in intent.async_match_targets(hass, constraints).states]
+    return list(intent.async_match_targets(hass, constraints).states)
 
 
 def _text(value: Any) -> str | None:

@@ -99,6 +99,11 @@ class Meter:
                 self._cached, details.get("cached_tokens") if isinstance(details, dict) else None
             )
 
+    @property
+    def rung(self) -> str | None:
+        """Who gave the last round, as far as the server has told by now."""
+        return served_by(self.model, self._served)["rung"]
+
     def measurement(self, error: Exception | None = None) -> Measurement:
         """The whole of it, when the answer is there, or has failed."""
         return Measurement(

@@ -11,7 +11,8 @@ from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.helpers.translation import async_get_translations
 
 from .acts import Act
-from .speech import async_sentences
+from .speech import WHY, async_sentences
+from .witness import failures_of
 
 _ASK = {
     "alarm_control_panel.alarm_arm_away": "spoken_ask_arm",
@@ -55,16 +56,23 @@ async def async_report(
 ) -> str:
     """What was done, by the states that are seen; what failed, with its reason."""
     texts = await async_sentences(hass, language)
-    failures = [str(result.data.get("error")) for result in results if result.error]
-    said = [texts["spoken_act_failed"].format(error=each) for each in failures]
+    said = [_failure(result, texts) for result in results if result.error]
     done = [act for act, result in zip(acts, results, strict=True) if not result.error]
     entities = list(dict.fromkeys(each for act in done for each in act.entities if hass.states.get(each)))
     if done:
         arrived = await _arrived(hass, entities, before)
-        states = ", ".join([await _told(hass, each, language) for each in entities])
+        states = ", ".join([await async_told(hass, each, language) for each in entities])
         key = "spoken_done" if arrived else "spoken_passed_on"
         said.append(" ".join([texts[key], f"{states}." if states else ""]).strip())
     return " ".join(said)
+
+
+def _failure(result: llm.ToolResult, texts: dict[str, str]) -> str:
+    """Why nothing was done, in the language where it is known by more than a text."""
+    failed = failures_of(result.data)
+    if not failed:
+        return texts["spoken_act_failed"].format(error=result.data.get("error"))
+    return " ".join(texts[WHY[each.reason]].format(names=each.name) for each in failed)
 
 
 async def _arrived(hass: HomeAssistant, entities: Sequence[str], before: dict[str, str | None]) -> bool:
@@ -97,7 +105,7 @@ def _name(hass: HomeAssistant, entity_id: str) -> str:
     return state.name if state is not None else entity_id
 
 
-async def _told(hass: HomeAssistant, entity_id: str, language: str | None) -> str:
+async def async_told(hass: HomeAssistant, entity_id: str, language: str | None) -> str:
     """An entity and its state, as its domain says it in the language."""
     state = hass.states.get(entity_id)
     if state is None:

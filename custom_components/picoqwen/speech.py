@@ -6,6 +6,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.translation import async_get_translations
 
 from .const import DOMAIN
+from .effects import Reason
 from .errors import (
     PicoQwenAuthError,
     PicoQwenBudgetError,
@@ -22,6 +23,12 @@ _KEYS: dict[type[Exception], str] = {
     PicoQwenUnavailableError: "spoken_not_ready",
 }
 _OTHERWISE = "spoken_failed"
+# Why nothing was done to something.
+WHY = {
+    Reason.UNAVAILABLE: "spoken_unavailable",
+    Reason.UNABLE: "spoken_unable",
+    Reason.NO_REACTION: "spoken_no_reaction",
+}
 
 
 async def async_apology(hass: HomeAssistant, language: str | None, error: Exception, *, acted: bool) -> str:

@@ -13,7 +13,7 @@ from picoqwen_core.messages import ToolCall
 _KEYS = (
     "HassTurnOn HassTurnOff open close lock unlock run HassStopMoving HassLightSet "
     "HassClimateSetTemperature HassMediaPause HassMediaUnpause HassListAddItem HassListCompleteItem "
-    "HassStartTimer HassCancelAllTimers set silent error nothing"
+    "HassStartTimer HassCancelAllTimers set silent error nothing already unavailable unable"
 ).split()
 _WORDS: dict[str, dict[str, str]] = {
     language: dict(zip(_KEYS, words.split("|"), strict=True))
@@ -21,21 +21,25 @@ _WORDS: dict[str, dict[str, str]] = {
         "de": "Eingeschaltet|Ausgeschaltet|Geöffnet|Geschlossen|Abgeschlossen|Aufgeschlossen|Gestartet|"
         "Angehalten|Licht eingestellt|Temperatur eingestellt|Pausiert|Läuft weiter|Hinzugefügt|Abgehakt|"
         "Timer gestartet|Timer gestoppt|Erledigt|"
-        "Keine Reaktion|Das hat nicht geklappt|Es wurde nichts geändert.",
+        "Keine Reaktion|Das hat nicht geklappt|Es wurde nichts geändert.|War schon so|Nicht erreichbar|"
+        "Kann das nicht",
         "fr": "Allumé|Éteint|Ouvert|Fermé|Verrouillé|Déverrouillé|Lancé|Arrêté|Lumière réglée|"
         "Température réglée|"
         "En pause|Lecture reprise|Ajouté|Coché|Minuteur lancé|Minuteur arrêté|Fait|Pas de réaction|"
-        "Cela n'a pas marché|Rien n'a été changé.",
+        "Cela n'a pas marché|Rien n'a été changé.|C'était déjà le cas|Injoignable|Ne peut pas faire cela",
         "es": "Encendido|Apagado|Abierto|Cerrado|Cerrado con llave|Abierto con llave|Iniciado|Detenido|"
         "Luz ajustada|Temperatura ajustada|En pausa|Reanudado|Añadido|Marcado|Temporizador iniciado|"
-        "Temporizador parado|Hecho|Sin respuesta|No ha funcionado|No se ha cambiado nada.",
+        "Temporizador parado|Hecho|Sin respuesta|No ha funcionado|No se ha cambiado nada.|Ya estaba así|"
+        "No disponible|No puede hacer eso",
         "nl": "Aangezet|Uitgezet|Geopend|Gesloten|Op slot gedaan|Van het slot gehaald|Gestart|Gestopt|"
         "Licht ingesteld|Temperatuur ingesteld|Gepauzeerd|Speelt verder|Toegevoegd|Afgevinkt|"
         "Timer gestart|"
-        "Timer gestopt|Gedaan|Geen reactie|Dat is niet gelukt|Er is niets veranderd.",
+        "Timer gestopt|Gedaan|Geen reactie|Dat is niet gelukt|Er is niets veranderd.|Was al zo|"
+        "Niet bereikbaar|Kan dat niet",
         "it": "Acceso|Spento|Aperto|Chiuso|Chiuso a chiave|Sbloccato|Avviato|Fermato|Luce regolata|"
         "Temperatura regolata|In pausa|Ripreso|Aggiunto|Spuntato|Timer avviato|Timer fermato|Fatto|"
-        "Nessuna reazione|Non ha funzionato|Non è cambiato nulla.",
+        "Nessuna reazione|Non ha funzionato|Non è cambiato nulla.|Era già così|Non raggiungibile|"
+        "Non può farlo",
     }.items()
 }
 _BY_DOMAIN = {
@@ -58,11 +62,13 @@ def told(language: str, results: Sequence[tuple[ToolCall, ToolOutcome]]) -> str:
         if outcome.error is not None:
             done.setdefault(words["error"], []).append(str(call.arguments.get("name") or ""))
             continue
-        done.setdefault(words["silent"], []).extend(name for _, name in outcome.failed)
+        _not_done(outcome, words, done)
+        if tool.endswith("Item") and outcome.names_entities and not outcome.succeeded:
+            continue
         if tool.endswith(("Item", "Timer", "Timers")):
             done.setdefault(words.get(tool, words["set"]), []).append(str(call.arguments.get("item") or ""))
             continue
-        if tool in OF_HUMIDIFIERS and not outcome.succeeded and not outcome.failed:
+        if tool in OF_HUMIDIFIERS and not outcome.names_entities:
             label = words["set"] + _value(call.arguments)
             done.setdefault(label, []).append(str(call.arguments.get("name") or ""))
             continue
@@ -71,6 +77,17 @@ def told(language: str, results: Sequence[tuple[ToolCall, ToolOutcome]]) -> str:
             done.setdefault(words.get(kind, words["set"]) + _value(call.arguments), []).append(name)
     sentences = [_sentence(label, names) for label, names in done.items() if names]
     return " ".join(sentences) or words["nothing"]
+
+
+def _not_done(outcome: ToolOutcome, words: Mapping[str, str], done: dict[str, list[str]]) -> None:
+    """Things that nothing was done to; of a group that was partly so before only what was changed is told."""
+    for key, targets in (
+        ("silent", outcome.failed),
+        ("unavailable", outcome.unavailable),
+        ("unable", outcome.unable),
+        ("already", outcome.already if not outcome.succeeded else ()),
+    ):
+        done.setdefault(words[key], []).extend(name for _, name in targets)
 
 
 def _value(arguments: Mapping[str, Any]) -> str:

@@ -141,10 +141,11 @@ def _collect(call: ToolCall, outcome: ToolOutcome, done: dict[str, list[str]], f
     if outcome.error is not None:
         failures.append(f"I couldn't do that with {said}." if said else "That did not work.")
         return
-    if outcome.failed:
-        names = and_list([with_article(name) for _, name in outcome.failed])
-        failures.append(f"{names[0].upper()}{names[1:]} did not react.")
-    if tool in _LISTS:
+    _collect_failures(outcome, failures)
+    if outcome.already and not outcome.succeeded:
+        # Of a group that was partly so only what was changed is told.
+        failures.append(_of(outcome.already, "was like that already.", "were like that already."))
+    if tool in _LISTS and (outcome.succeeded or not outcome.names_entities):
         done.setdefault(_LISTS[tool].format(call.arguments.get("item", "it")), []).append(said or "the list")
         return
     if tool in _TIMERS:
@@ -154,13 +155,28 @@ def _collect(call: ToolCall, outcome: ToolOutcome, done: dict[str, list[str]], f
     if tool == "HassBroadcast":
         done.setdefault("Announced", []).append("it")
         return
-    if tool in OF_HUMIDIFIERS and not outcome.succeeded and not outcome.failed:
+    if tool in OF_HUMIDIFIERS and not outcome.names_entities:
         done.setdefault(_action(tool, "humidifier", call.arguments), []).append(said or "it")
         return
     for entity_id, name in outcome.succeeded:
         domain = entity_id.partition(".")[0]
         action = _action(tool, domain, call.arguments)
         done.setdefault(action, []).append(with_article(name))
+
+
+def _collect_failures(outcome: ToolOutcome, failures: list[str]) -> None:
+    for targets, one, several in (
+        (outcome.failed, "has not reacted.", "have not reacted."),
+        (outcome.unavailable, "is not available.", "are not available."),
+        (outcome.unable, "can't do that.", "can't do that."),
+    ):
+        if targets:
+            failures.append(_of(targets, one, several))
+
+
+def _of(targets: Sequence[tuple[str, str]], one: str, several: str) -> str:
+    names = and_list([with_article(name) for _, name in targets])
+    return f"{names[0].upper()}{names[1:]} {one if len(targets) == 1 else several}"
 
 
 def _timer(tool: str, arguments: Mapping[str, Any]) -> str:

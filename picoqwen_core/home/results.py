@@ -1,7 +1,7 @@
 """What Home Assistant reports of a tool call, whichever way it is wrapped."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,23 @@ OF_HUMIDIFIERS = ("HassHumidifierSetpoint", "HassHumidifierMode")
 
 @dataclass(frozen=True, slots=True)
 class ToolOutcome:
-    """Entities (id, name) that a call changed or failed to change; `error` is set when the call failed."""
+    """Entities (id, name) by what came of a call; `error` is set when it failed as a whole.
+
+    already: that were so before; failed: that show no reaction; unavailable and unable: that nothing was done
+    to.
+    """
 
     succeeded: tuple[tuple[str, str], ...] = ()
     failed: tuple[tuple[str, str], ...] = ()
     error: str | None = None
+    already: tuple[tuple[str, str], ...] = ()
+    unavailable: tuple[tuple[str, str], ...] = ()
+    unable: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def names_entities(self) -> bool:
+        """Whether it says of any entity what came of it."""
+        return any((self.succeeded, self.already, self.failed, self.unavailable, self.unable))
 
 
 def read_result(content: str) -> ToolOutcome:
@@ -28,11 +40,24 @@ def read_result(content: str) -> ToolOutcome:
         return ToolOutcome()
     failed = data.get("error")
     inner = data["data"] if isinstance(failed, bool) and isinstance(data.get("data"), dict) else data
-    if failed or inner.get("response_type") == "error":
-        return ToolOutcome(error=_error_text(inner, failed))
     body = inner.get("data")
-    targets: Mapping[str, Any] = body if isinstance(body, dict) else {}
-    return ToolOutcome(_entities(targets.get("success")), _entities(targets.get("failed")))
+    outcome = _outcome(body if isinstance(body, dict) else {})
+    if (failed or inner.get("response_type") == "error") and not outcome.names_entities:
+        return ToolOutcome(error=_error_text(inner, failed))
+    return outcome
+
+
+def _outcome(targets: Mapping[str, Any]) -> ToolOutcome:
+    """The targets of an intent's response; reasons and "already" are what our integration adds."""
+    done, failed = _targets(targets.get("success")), _targets(targets.get("failed"))
+    known = ("unavailable", "unable")
+    return ToolOutcome(
+        _named(each for each in done if each.get("already") is not True),
+        _named(each for each in failed if each.get("reason") not in known),
+        already=_named(each for each in done if each.get("already") is True),
+        unavailable=_named(each for each in failed if each.get("reason") == "unavailable"),
+        unable=_named(each for each in failed if each.get("reason") == "unable"),
+    )
 
 
 def _error_text(data: Mapping[str, Any], failed: Any) -> str:
@@ -42,11 +67,14 @@ def _error_text(data: Mapping[str, Any], failed: Any) -> str:
     return failed if isinstance(failed, str) else "the call failed"
 
 
-def _entities(targets: Any) -> tuple[tuple[str, str], ...]:
+def _targets(targets: Any) -> list[dict[str, Any]]:
+    """Those that are entities."""
     if not isinstance(targets, list):
-        return ()
-    return tuple(
-        (str(target["id"]), str(target.get("name") or target["id"]))
-        for target in targets
-        if isinstance(target, dict) and target.get("type") == "entity" and target.get("id")
-    )
+        return []
+    return [
+        each for each in targets if isinstance(each, dict) and each.get("type") == "entity" and each.get("id")
+    ]
+
+
+def _named(targets: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
+    return tuple((str(each["id"]), str(each.get("name") or each["id"])) for each in targets)

@@ -91,7 +91,8 @@ async def test_a_failing_tool_is_reported_to_the_model(
     hass: HomeAssistant, server: FakeServer, lamps: None, entry: ConfigEntry
 ) -> None:
     server.answers = [[call(TURN_ON, '{"name": "Garage door"}'), DONE], words("I can't find that.")]
-    assert speech(await say(hass, "open the garage")) == "I can't find that."
+    said = speech(await say(hass, "open the garage"))
+    assert said == "That did not work: Garage door. I can't find that."
     assert json.loads(server.chats[1]["messages"][-1]["content"])["error"] is True
 
 

@@ -56,8 +56,9 @@ async def test_a_claim_before_an_act_that_fails_is_not_said(
 
     hass.services.async_register("cover", "open_cover", jam)
     open_it = do("cover__open_cover", '{"target": ["Blind"]}')
-    server.answers = [[*CLAIM, open_it, DONE], words("It is jammed.")]
-    assert await heard("open the blind") == (["It is jammed."], "It is jammed.")
+    server.answers = [[*CLAIM, open_it, DONE], words("Open.")]
+    said = "That did not work: it is jammed."
+    assert await heard("open the blind") == ([said], said)
     assert "jammed" in server.chats[1]["messages"][-1]["content"]
 
 

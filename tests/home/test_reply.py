@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from picoqwen_core.home import reply
 from picoqwen_core.home.history import history_of
 from picoqwen_core.home.results import read_result
@@ -53,7 +55,7 @@ def test_many_devices_are_counted() -> None:
 def test_a_partial_failure_is_told() -> None:
     partly = result(("light.a", "Lamp"), failed=(("light.b", "Spot"),))
     text = reply.report(conversation(("HassTurnOn", {}, partly)))
-    assert text == "Turned on the Lamp. The Spot did not react."
+    assert text == "Turned on the Lamp. The Spot has not reacted."
 
 
 def test_an_error_is_never_a_success() -> None:
@@ -130,3 +132,55 @@ def test_what_was_done_to_timers_and_list_items_is_told() -> None:
         ("HassBroadcast", {"message": "dinner"}, "Announced it."),
     ):
         assert reply.report(conversation((f"intent__{tool}", arguments, none))) == said
+
+
+def seen(*targets: tuple[str, str], error: bool = False) -> str:
+    """A result as our integration makes it: targets with "already", or with the reason of a failure."""
+    rows = [{"type": "entity", "id": f"light.{name}", "name": name, "reason": why} for name, why in targets]
+    done = [
+        {**row, "already": row.pop("reason") == "already"} for row in rows if row["reason"] in ("", "already")
+    ]
+    failed = [row for row in rows if "reason" in row]
+    data = {"response_type": "action_done", "data": {"success": done, "failed": failed}}
+    return json.dumps({"data": data, "error": error})
+
+
+@pytest.mark.parametrize(
+    ("targets", "said"),
+    [
+        ([("Spot", "unable")], "The Spot can't do that."),
+        ([("Spot", "unavailable")], "The Spot is not available."),
+        ([("Spot", "no_reaction"), ("Lamp", "no_reaction")], "The Spot and the Lamp have not reacted."),
+        ([("Spot", "already")], "The Spot was like that already."),
+        ([("Spot", ""), ("Lamp", "already")], "Turned on the Spot."),
+        ([("Spot", ""), ("Lamp", "unavailable")], "Turned on the Spot. The Lamp is not available."),
+    ],
+)
+def test_what_was_not_done_is_told_with_its_reason(targets: list[tuple[str, str]], said: str) -> None:
+    failed = all(why not in ("", "already") for _, why in targets)
+    content = seen(*targets, error=failed)
+    assert reply.report(conversation(("intent__HassTurnOn", {"area": "Hall"}, content))) == said
+
+
+@pytest.mark.parametrize(
+    ("language", "why", "said"),
+    [
+        ("de", "unable", "Kann das nicht: Spot."),
+        ("de-AT", "already", "War schon so: Spot."),
+        ("fr", "unavailable", "Injoignable: Spot."),
+        ("es", "no_reaction", "Sin respuesta: Spot."),
+        ("nl", "unable", "Kan dat niet: Spot."),
+        ("it", "already", "Era già così: Spot."),
+    ],
+)
+def test_it_is_told_in_other_languages_too(language: str, why: str, said: str) -> None:
+    content = seen(("Spot", why), error=why in ("unable", "unavailable"))
+    assert reply.report(conversation(("HassTurnOn", {"name": "Spot"}, content)), language) == said
+
+
+@pytest.mark.parametrize("tool", ["HassListAddItem", "HassHumidifierSetpoint"])
+def test_a_list_or_a_humidifier_that_is_away_is_told_to_be(tool: str) -> None:
+    content = seen(("Spot", "unavailable"), error=True)
+    calls = conversation((tool, {"name": "Spot", "item": "milk", "humidity": 40}, content))
+    assert reply.report(calls) == "The Spot is not available."
+    assert reply.report(calls, "de") == "Nicht erreichbar: Spot."
