@@ -26,6 +26,14 @@ _SWITCHED = re.compile(r"\b(on|off)\b")
 
 def draw_corrected(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
     """What is meant is what was said last."""
+    drawn = _slipped(home, split, rng)
+    if drawn is None or home.area is not None or not isinstance(drawn.decision, Act):
+        return drawn
+    # Where nobody knows the speaker's room, a room that the slip names would be taken for it.
+    return None if any(action.target.here for action in drawn.decision.actions) else drawn
+
+
+def _slipped(home: HomeContext, split: str, rng: random.Random) -> Drawn | None:
     draw = rng.random()
     if draw < 0.45:
         return _other_thing(home, split, rng)

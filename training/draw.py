@@ -9,8 +9,10 @@ from picoqwen_core.home.dsl import UndecodableError, decode, encode
 from picoqwen_core.home.gloss import LANGUAGES
 from picoqwen_core.home.linked import Link, Linked, LinkKind
 from picoqwen_core.home.linker import link
+from picoqwen_core.home.occasions import for_occasion
 from picoqwen_core.home.placeless import PLACELESS
 from picoqwen_core.home.render import END, render_prompt
+from picoqwen_core.home.words import tokenize
 from picoqwen_core.messages import HomeContext
 from training.actions import Drawn, draw_action, draw_bare
 from training.announcements import draw_broadcast
@@ -69,6 +71,8 @@ ASIDE_SHARE = 0.03
 # To these nothing is added that makes a command of a question.
 _PLAIN = frozenset(("question", "elsewhere", "follow_up", "near", "occasion"))
 HOME_REUSE = 24
+# "Good morning everyone": words of a greeting, at most.
+_GREETING = 3
 
 
 # Of the training requests, how many are in other languages than English.
@@ -183,8 +187,11 @@ def label(home: HomeContext, turn: Turn) -> tuple[Linked, str] | None:
 
 
 def _is_called(home: HomeContext, text: str) -> bool:
-    """Whether something of the home has exactly this name."""
+    """Whether something of the home has exactly this name, or is for what this greeting tells."""
     said = text.casefold()
+    words = {token.text for token in tokenize(text)}
+    if len(words) <= _GREETING and for_occasion(home, words):
+        return True
     return any(said == name.casefold() for entity in home.entities for name in (entity.name, *entity.aliases))
 
 
