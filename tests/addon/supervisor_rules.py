@@ -104,7 +104,8 @@ def validated(options: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str
     """What the Supervisor writes into options.json. Raises ValueError where it would not start the app.
 
     As supervisor/apps/options.py has it: an option is optional by the ? of its type, a list by that of what
-    it holds, and groups and lists of groups must be there, so that they need a default.
+    it holds, and groups and lists of groups must be there, so that they need a default. What it looks up
+    ("!secret NAME") is taken as text here.
     """
     for name in set(schema) - set(options):
         element = schema[name]
@@ -166,7 +167,7 @@ def _string(value: Any, limits: str) -> str:
 
 
 def _address(value: Any, _: str) -> str:
-    parts = urlsplit(value)
+    parts = urlsplit(_ensured(value, isinstance(value, str)))
     return str(_ensured(value, parts.scheme and parts.netloc))
 
 
