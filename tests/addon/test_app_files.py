@@ -60,7 +60,8 @@ def test_every_language_says_what_the_english_one_says(language: str) -> None:
         assert translated[place].strip()
         # What people have to type is the same in every language, down to the numbers.
         typed = re.compile(
-            r"https?://\S+[\w/]|/share/[\w./-]+\w|\b(?:\w+_(?:first|rung|home)|4096|int8|f16|f32)\b"
+            r"https?://\S+[\w/]|/(?:share|config|opt)/[\w./-]+\w|\b(?:\w+_(?:first|rung|home|page|search)|k8v4)\b"
+            r"|\([a-z_]+\)|\b(?:int8|f16|f32|openai|anthropic|auto|debug|searxng|[A-Z]\w*(?:Q|AI|MCP)\w*|\d+)\b"
         )
         assert set(typed.findall(text)) <= set(typed.findall(translated[place])), place
     sentences = [place for place in english if place.endswith(".description")]
