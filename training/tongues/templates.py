@@ -105,6 +105,10 @@ _VALUED: dict[str, tuple[Verb, str]] = {
 _TWICE = re.compile(r"(\w{4,})[\W_]*\1", re.IGNORECASE)
 # Words that our own phrases say of something else.
 _ELSE = {"HassListCompleteItem": ("streich", "tacha", "raye", "barre", "schrap", "streep", "depenna")}
+# Of a vacuum these are no way to its base, and these open nothing that is switched.
+_STOPS = re.compile(r"\b(?:stop|arrêt|arret|ferma|para|detén|halt)", re.IGNORECASE)
+_OPENS = re.compile(r"\b(?:ouvr|abr|apr[ie]|öffn|open)", re.IGNORECASE)
+_OPENED = ("cover", "lock", "valve")
 # Words by which the temperature that is wanted is told from the one that is measured.
 _TARGETED = re.compile(
     r"soll|eingestellt|gewünscht|ziel|consigne|réglée?|souhaitée|cible|objetivo|ajustad|consigna|deseada"
@@ -198,6 +202,11 @@ class _Request:
     def _is_sayable(self, text: str, slots: dict[str, Any]) -> bool:
         """Nobody says "Erste StockGeschoss": names must not run into words of the template."""
         if _TWICE.search(text) or any(word in text for word in _ELSE.get(self.block.intent, ())):
+            return False
+        domain, intent = self.entity.domain if self.entity else "", self.block.intent
+        if domain == "vacuum" and intent == "HassTurnOff" and _STOPS.search(text):
+            return False
+        if domain not in _OPENED and intent == "HassTurnOn" and _OPENS.search(text):
             return False
         names = [slots[slot] for slot in ("name", "area", "floor") if isinstance(slots.get(slot), str)]
         return all(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) for name in names)
