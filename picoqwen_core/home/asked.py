@@ -35,6 +35,16 @@ _STATES = {
     "lock": "locked",
     "unlock": "unlocked",
 }
+# "Give it another two minutes", where a timer runs: no second one is meant.
+_MORE = re.compile(
+    r"\b(?:another|extra|longer|more|noch|weitere[ns]?|länger|zusätzlich|encore|de plus|más|otr[oa]s?"
+    r"|nog|langer|extra"
+    r"|altri|altre|ancora|in più)\b",
+    re.IGNORECASE,
+)
+_TIMER = re.compile(
+    r"\b(?:timer|wecker|countdown|minut\w+eur|temporizador|kookwekker|wekker)\b", re.IGNORECASE
+)
 _ALL = frozenset(("all", "both", "every", "everything"))
 # What may stand beside "all" in an answer: "yes please, all of them".
 _BESIDE_ALL = frozenset(
@@ -52,6 +62,7 @@ def settle(decision: Decision, linked: Linked, history: History | None) -> Decis
         decision = _question(decision)
     if isinstance(decision, Act) and history is not None:
         decision = _all_of_them(_of_this_turn(decision, linked), linked, history)
+        decision = _of_the_running_timer(decision, text, history)
     if not isinstance(decision, Query):
         return decision
     if decision.asked == "temperature" and _SET.search(text):
@@ -78,6 +89,18 @@ def _of_this_turn(act: Act, linked: Linked) -> Act:
             replace(action, value=None)
             if action.verb in _WHICH_TIMER and action.value not in numbers
             else action
+            for action in act.actions
+        )
+    )
+
+
+def _of_the_running_timer(act: Act, text: str, history: History) -> Act:
+    """ "Another two minutes" behind talk of a timer is for that one."""
+    if _TIMER.search(text) or not _TIMER.search(history.previous_text) or not _MORE.search(text):
+        return act
+    return Act(
+        tuple(
+            replace(action, verb="timer_more", label=None) if action.verb == "timer_start" else action
             for action in act.actions
         )
     )

@@ -1,5 +1,8 @@
 """Who decides about a request: the model, and rules where it leaves the request or is not sure of it.
 
+What is put right in the same breath is put right before. Where all leave a request, the model looks at it
+again without its manners and with its names as they were probably said; then only what it is sure of counts.
+
 Which goes first, and the thresholds, are measured (docs/adr/0014).
 """
 
@@ -8,17 +11,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from picoqwen_core.home.asked import settle
-from picoqwen_core.home.decision import Act, Decision, Escalate
+from picoqwen_core.home.courtesy import plainly
+from picoqwen_core.home.decision import Act, Cannot, Clarify, Decision, Escalate
 from picoqwen_core.home.dsl import UndecodableError, decode
 from picoqwen_core.home.gloss import LANGUAGES, known_language
+from picoqwen_core.home.hearing import heard
 from picoqwen_core.home.history import History
+from picoqwen_core.home.linked import Link, Linked, LinkKind
 from picoqwen_core.home.linker import link
 from picoqwen_core.home.render import render_prompt
+from picoqwen_core.home.repaired import repaired
+from picoqwen_core.home.targets import resolve
 from picoqwen_core.messages import HomeContext
 
 # Below the first probability of its output a rule is believed rather than the model; below the second one an
-# action of the model is left to a larger model.
-SURE, SURE_ENOUGH = 0.95, 0.6
+# action of the model is left to a larger model. The third one is for actions on nothing but what was named
+# whole: there the model halves its probability between outputs that mean the same, "the blind" and its name.
+SURE, SURE_ENOUGH, SURE_ENOUGH_OF_NAMED = 0.95, 0.6, 0.45
 # A prompt in; the model's raw output text and its probability out.
 Complete = Callable[[str], tuple[str, float]]
 _LOGGER = logging.getLogger(__name__)
@@ -26,11 +35,15 @@ _LOGGER = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A decision and how sure it is; `rule` says which rule made it, and is empty where the model did."""
+    """A decision and how sure it is; `rule` says which rule made it, and is empty where the model did.
+
+    named: it acts on nothing but what was named whole.
+    """
 
     decision: Decision
     rule: str = ""
     probability: float = 1.0
+    named: bool = False
 
 
 def is_spoken(language: str) -> bool:
@@ -44,15 +57,54 @@ def decide(
     """What is decided about a sentence; None where nobody here understands it."""
     if not is_spoken(home.language):
         return None
+    text = repaired(text, home)
+    decided = _at_first(text, home, history, complete, rules=rules)
+    if decided is not None and not _leaves(decided.decision):
+        return decided
+    return _at_second(text, home, history, complete) or decided
+
+
+def _at_first(
+    text: str, home: HomeContext, history: History | None, complete: Complete, *, rules: bool
+) -> Decided | None:
     decided = by_model(text, home, history, complete)
     trust = _trust(decided, text, home)
     if trust >= SURE:
         return decided
     if rules and (ruled := by_rule(text, home, history)) is not None:
         return ruled
-    if decided is not None and isinstance(decided.decision, Act) and trust < SURE_ENOUGH:
-        return None
+    if decided is not None and isinstance(decided.decision, Act):
+        return decided if trust >= (SURE_ENOUGH_OF_NAMED if decided.named else SURE_ENOUGH) else None
     return decided
+
+
+def _is_of_named(decision: Decision, linked: Linked) -> bool:
+    """Whether it acts on nothing but what this turn names whole, however the model put that."""
+    if not isinstance(decision, Act):
+        return False
+    pieces = [
+        piece for piece in linked.this_turn() if isinstance(piece, Link) and piece.kind is LinkKind.FULL
+    ]
+    named = {linked.candidates[ref].entity.id for piece in pieces for ref in piece.refs}
+    meant = [resolve(linked.home, action.target) for action in decision.actions]
+    return all(each and {entity.id for entity in each} <= named for each in meant)
+
+
+def _leaves(decision: Decision) -> bool:
+    """Whether nothing of the home was understood, so that another look may help."""
+    return isinstance(decision, Escalate | Cannot) or decision == Clarify(())
+
+
+def _at_second(text: str, home: HomeContext, history: History | None, complete: Complete) -> Decided | None:
+    """What the model is sure of once manners are left out and misheard names are put right."""
+    plain = plainly(text, known_language(home.language))
+    for said in dict.fromkeys((plain, heard(text, home), heard(plain, home))):
+        if said == text:
+            continue
+        decided = by_model(said, home, history, complete)
+        if _trust(decided, said, home) >= SURE and decided is not None and not _leaves(decided.decision):
+            return decided
+    return None
 
 
 def _trust(decided: Decided | None, text: str, home: HomeContext) -> float:
@@ -91,7 +143,8 @@ def by_model(text: str, home: HomeContext, history: History | None, complete: Co
     output, probability = complete(prompt)
     _LOGGER.debug("%s -> %s (%.2f)", prompt, output, probability)
     try:
-        return Decided(settle(decode(output, linked), linked, history), probability=probability)
+        decision = settle(decode(output, linked), linked, history)
+        return Decided(decision, probability=probability, named=_is_of_named(decision, linked))
     except UndecodableError as err:
         _LOGGER.debug("not understood: %s", err)
         return None

@@ -1,5 +1,6 @@
 """What the linker found in a request: the words, what they refer to, and the candidate entities."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -71,6 +72,13 @@ class Linked:
     areas: tuple[str, ...] = ()  # area ids
     floors: tuple[str, ...] = ()  # floor ids
     numbers: tuple[float, ...] = ()
+
+    def this_turn(self) -> Iterator[Piece]:
+        """The pieces of the present request, the last one first."""
+        for piece in reversed(self.pieces):
+            if isinstance(piece, TurnBreak):
+                return
+            yield piece
 
     def candidate_index(self, entity_id: str) -> int | None:
         """The index of an entity among the candidates, or None when the linker did not pick it."""

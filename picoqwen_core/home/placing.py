@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from picoqwen_core.home.decision import Act, Action, Cannot, Clarify, Decision, Target
 from picoqwen_core.home.lexicon import ROOM_WORDS
-from picoqwen_core.home.linked import Link, Linked, LinkKind, Piece, TurnBreak, Word
+from picoqwen_core.home.linked import Link, Linked, LinkKind, Word
 from picoqwen_core.home.targets import resolve
 from picoqwen_core.messages import HomeContext
 
@@ -24,9 +24,11 @@ def placed(actions: tuple[Action, ...], linked: Linked) -> Decision:
     if any(is_nowhere(action.target, linked.home) for action in actions):
         return Cannot("unknown_device")
     rooms = {linked.areas[ref] for ref in _rooms_said(linked)}
-    if len(rooms) != 1 or not all(action.target.here for action in actions):
+    if len(rooms) != 1:
         return Clarify(())
     room = min(rooms)
+    if not all(action.target.here or action.target.area == room for action in actions):
+        return Clarify(())
     return Act(tuple(replace(a, target=replace(a.target, here=False, area=room)) for a in actions))
 
 
@@ -42,20 +44,13 @@ def is_nowhere(target: Target, home: HomeContext) -> bool:
 
 def _speaks_of_missing_room(linked: Linked) -> bool:
     """Whether this turn names a kind of room that the home has none of, and none that it has."""
-    pieces = list(_of_this_turn(linked))
+    pieces = list(linked.this_turn())
     named = any(isinstance(piece, Link) and piece.kind is LinkKind.AREA for piece in pieces)
     return not named and any(isinstance(piece, Word) and piece.text in ROOM_WORDS for piece in pieces)
 
 
-def _of_this_turn(linked: Linked) -> Iterator[Piece]:
-    for piece in reversed(linked.pieces):
-        if isinstance(piece, TurnBreak):
-            return
-        yield piece
-
-
 def _rooms_said(linked: Linked) -> Iterator[int]:
     """The rooms of this turn, not of the one before, as places in `linked.areas`."""
-    for piece in _of_this_turn(linked):
+    for piece in linked.this_turn():
         if isinstance(piece, Link) and piece.kind is LinkKind.AREA:
             yield from piece.refs

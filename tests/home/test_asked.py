@@ -44,3 +44,21 @@ def test_an_answer_that_says_more_is_the_models_to_read(text: str) -> None:
 
 def test_without_a_question_all_is_the_models_to_read() -> None:
     assert settled("all of course", "en", replace(ASKED, clarifying=False)) == LAMPS[:1]
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "verb"),
+    [
+        ("give it another two minutes", "timer six minutes", "timer_more"),
+        ("another two minutes please", "set a timer for six minutes", "timer_more"),
+        ("another timer for two minutes", "timer six minutes", "timer_start"),
+        ("two minutes", "timer six minutes", "timer_start"),
+        ("another two minutes", "turn on the oven", "timer_start"),
+    ],
+)
+def test_more_minutes_behind_talk_of_a_timer_are_for_that_one(text: str, before: str, verb: str) -> None:
+    history = History(before, (), clarifying=False)
+    start = Act((Action("timer_start", Target(everywhere=True), 120.0),))
+    decision = settle(start, link(home(), text, history), history)
+    assert isinstance(decision, Act)
+    assert decision.actions[0].verb == verb

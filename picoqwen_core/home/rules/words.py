@@ -47,7 +47,8 @@ _WORDS = {
         "tout|tous|toute|toutes|partout",
         "ici|cette pièce|la pièce",
         "peux|peut|pourrais|pouvez|pourriez|veux|voudrais|plaît",
-        "est|sont|ai|as|a|y|il|qu|que|quoi|quels?|quelles?|qui|quand|où|pourquoi|comment|combien",
+        "est|sont|ai|as|a|y|il(?! fait (?:trop|très|bien|un peu|si|froid|chaud|sombre|noir))"
+        "|qu|que|quoi|quels?|quelles?|qui|quand|où|pourquoi|comment|combien",
         "le|la|les|l|du|de|des|dans|au|aux|à|en|aussi|celle|celui|mon|ma|mes",
     ),
     "es": (
@@ -56,7 +57,8 @@ _WORDS = {
         "todo|todos|toda|todas",
         "aquí|acá|est[ae] (?:habitación|cuarto|sala|zona)",
         "puedes|podrías|puede|podría|quieres|favor",
-        "está|están|es|son|hay|he|has|ha|queda|quedan|qué|que|cuál|cuáles|quién|cuándo|dónde"
+        "está(?! (?:muy|demasiado|tan|oscuro))"
+        "|están|es|son|hay|he|has|ha|queda|quedan|qué|que|cuál|cuáles|quién|cuándo|dónde"
         "|por qué|cómo|cuánto"
         "|cuánta|cuántos|cuántas|a cuánto",
         "el|la|los|las|de|del|en|al|a|también|mi|mis",
@@ -77,7 +79,8 @@ _WORDS = {
         "tutto|tutti|tutta|tutte|ovunque",
         "qui|questa (?:stanza|camera|area|zona)",
         "puoi|potresti|può|vorresti|favore|vuoi|mi (?:spegni|accendi|apri|chiudi|alzi|abbassi|metti)",
-        "è|sono|c|ci|ho|hai|ha|che|cosa|quale|quali|chi|quando|dove|perché|come|quanto|quanta"
+        "è(?! (?:troppo|molto|così|un po|buio))"
+        "|sono|c|ci|ho|hai|ha|che|cosa|quale|quali|chi|quando|dove|perché|come|quanto|quanta"
         "|quanti|quante|a quanto",
         "il|lo|la|i|gli|le|l|di|del|della|dello|dell|in|nel|nella|nello|al|alla|anche|mio|mia",
     ),
