@@ -7,10 +7,10 @@ import re
 from dataclasses import replace
 
 from picoqwen_core.home.answers import can_answer
-from picoqwen_core.home.decision import Act, Decision, Query, Target
+from picoqwen_core.home.decision import Act, Action, Decision, Query, Target
 from picoqwen_core.home.gloss import known_language
 from picoqwen_core.home.history import History
-from picoqwen_core.home.linked import Linked
+from picoqwen_core.home.linked import Link, Linked, LinkKind
 from picoqwen_core.home.linker import link
 from picoqwen_core.home.targets import resolve
 from picoqwen_core.home.words import tokenize
@@ -45,6 +45,11 @@ _MORE = re.compile(
 _TIMER = re.compile(
     r"\b(?:timer|wecker|countdown|minut\w+eur|temporizador|kookwekker|wekker)\b", re.IGNORECASE
 )
+# No timer is called by these: "let me know when two hours have passed".
+_NO_NAME = frozenset(
+    "has have had is are was been passed over gone up by elapsed done vorbei um rum vergangen abgelaufen "
+    "passé passées écoulé écoulées pasado pasados voorbij om verstreken passati passate trascorsi".split()
+)
 _ALL = frozenset(("all", "both", "every", "everything"))
 # What may stand beside "all" in an answer: "yes please, all of them".
 _BESIDE_ALL = frozenset(
@@ -60,6 +65,8 @@ def settle(decision: Decision, linked: Linked, history: History | None) -> Decis
     text = linked.text.replace("’", "'").strip()
     if isinstance(decision, Act) and _is_question(text, linked.home) and not _asks_of_timer(decision):
         decision = _question(decision)
+    if isinstance(decision, Act):
+        decision = Act(tuple(_named_by_a_name(action) for action in decision.actions))
     if isinstance(decision, Act) and history is not None:
         decision = _all_of_them(_of_this_turn(decision, linked), linked, history)
         decision = _of_the_running_timer(decision, text, history)
@@ -67,6 +74,8 @@ def settle(decision: Decision, linked: Linked, history: History | None) -> Decis
         return decision
     if decision.asked == "temperature" and _SET.search(text):
         decision = replace(decision, asked="set_temperature")
+    if decision.kind == "weather" and (near := _in_the_room(linked)) is not None:
+        return near
     if decision.kind == "value" and decision.asked in _OUTDOOR_QUANTITIES and _OUTSIDE.search(text):
         return _outside(decision, linked.home)
     return _without_remembered(decision, linked, history)
@@ -92,6 +101,30 @@ def _of_this_turn(act: Act, linked: Linked) -> Act:
             for action in act.actions
         )
     )
+
+
+def _named_by_a_name(action: Action) -> Action:
+    """A new timer without a name that is none."""
+    words = (action.label or "").casefold().split()
+    if action.verb != "timer_start" or not words or not set(words) <= _NO_NAME:
+        return action
+    return replace(action, label=None)
+
+
+def _in_the_room(linked: Linked) -> Query | None:
+    """ "Is it freezing in the yard?" where no weather is known: the temperature that a sensor there tells."""
+    if any(entity.domain == "weather" for entity in linked.home.entities):
+        return None
+    rooms = [
+        ref
+        for piece in linked.this_turn()
+        if isinstance(piece, Link) and piece.kind is LinkKind.AREA
+        for ref in piece.refs
+    ]
+    if len(rooms) != 1:
+        return None
+    query = Query("value", Target(area=linked.areas[rooms[0]]), "temperature")
+    return query if can_answer(query, linked.home) else None
 
 
 def _of_the_running_timer(act: Act, text: str, history: History) -> Act:

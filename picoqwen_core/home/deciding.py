@@ -7,6 +7,7 @@ Which goes first, and the thresholds, are measured (docs/adr/0014).
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,13 +22,15 @@ from picoqwen_core.home.linked import Link, Linked, LinkKind
 from picoqwen_core.home.linker import link
 from picoqwen_core.home.render import render_prompt
 from picoqwen_core.home.repaired import repaired
+from picoqwen_core.home.shopping import what_to_buy
 from picoqwen_core.home.targets import resolve
 from picoqwen_core.messages import HomeContext
 
 # Below the first probability of its output a rule is believed rather than the model; below the second one an
-# action of the model is left to a larger model. The third one is for actions on nothing but what was named
-# whole: there the model halves its probability between outputs that mean the same, "the blind" and its name.
-SURE, SURE_ENOUGH, SURE_ENOUGH_OF_NAMED = 0.95, 0.6, 0.45
+# action of the model is left to a larger model. The third one is for actions on what is called only by its
+# kind ("Blind"): there the probability is halved between outputs that mean the same, the name and the kind.
+SURE, SURE_ENOUGH, SURE_ENOUGH_OF_KIND = 0.95, 0.6, 0.45
+_OPPOSITES = ({"on", "off"}, {"brighter", "off"}, {"open", "close"}, {"lock", "unlock"})
 # A prompt in; the model's raw output text and its probability out.
 Complete = Callable[[str], tuple[str, float]]
 _LOGGER = logging.getLogger(__name__)
@@ -37,13 +40,13 @@ _LOGGER = logging.getLogger(__name__)
 class Decided:
     """A decision and how sure it is; `rule` says which rule made it, and is empty where the model did.
 
-    named: it acts on nothing but what was named whole.
+    by_kind: it acts on nothing but things that were named whole, by names that say only their kind.
     """
 
     decision: Decision
     rule: str = ""
     probability: float = 1.0
-    named: bool = False
+    by_kind: bool = False
 
 
 def is_spoken(language: str) -> bool:
@@ -61,7 +64,10 @@ def decide(
     decided = _at_first(text, home, history, complete, rules=rules)
     if decided is not None and not _leaves(decided.decision):
         return decided
-    return _at_second(text, home, history, complete) or decided
+    again = _at_second(text, home, history, complete)
+    if again is None and (listed := what_to_buy(text, home)) is not None:
+        return Decided(listed, "it asks what is to be bought")
+    return again or decided
 
 
 def _at_first(
@@ -74,18 +80,16 @@ def _at_first(
     if rules and (ruled := by_rule(text, home, history)) is not None:
         return ruled
     if decided is not None and isinstance(decided.decision, Act):
-        return decided if trust >= (SURE_ENOUGH_OF_NAMED if decided.named else SURE_ENOUGH) else None
+        return decided if trust >= (SURE_ENOUGH_OF_KIND if decided.by_kind else SURE_ENOUGH) else None
     return decided
 
 
-def _is_of_named(decision: Decision, linked: Linked) -> bool:
-    """Whether it acts on nothing but what this turn names whole, however the model put that."""
+def _is_by_kind(decision: Decision, linked: Linked) -> bool:
+    """Whether it acts on nothing but what this turn calls by a name that is a kind, in whatever way."""
     if not isinstance(decision, Act):
         return False
-    pieces = [
-        piece for piece in linked.this_turn() if isinstance(piece, Link) and piece.kind is LinkKind.FULL
-    ]
-    named = {linked.candidates[ref].entity.id for piece in pieces for ref in piece.refs}
+    links = [piece for piece in linked.this_turn() if isinstance(piece, Link) and piece.kind is LinkKind.FULL]
+    named = {linked.candidates[ref].entity.id for each in links if each.generic for ref in each.refs}
     meant = [resolve(linked.home, action.target) for action in decision.actions]
     return all(each and {entity.id for entity in each} <= named for each in meant)
 
@@ -108,12 +112,21 @@ def _at_second(text: str, home: HomeContext, history: History | None, complete: 
 
 
 def _trust(decided: Decided | None, text: str, home: HomeContext) -> float:
-    """How far the model is believed: not at all where it leaves a request, or acts on a question."""
+    """How far the model is believed: not where it leaves a request, acts on a question or undoes itself."""
     if decided is None or isinstance(decided.decision, Escalate):
         return 0.0
-    if isinstance(decided.decision, Act) and _asks(text, home):
+    if isinstance(decided.decision, Act) and (_asks(text, home) or _undoes_itself(decided.decision, home)):
         return 0.0
     return decided.probability
+
+
+def _undoes_itself(act: Act, home: HomeContext) -> bool:
+    """Whether one of the actions is the opposite of another one on the same thing."""
+    done: dict[str, set[str]] = defaultdict(set)
+    for action in act.actions:
+        for entity in resolve(home, action.target):
+            done[entity.id].add(action.verb)
+    return any(pair <= verbs for verbs in done.values() for pair in _OPPOSITES)
 
 
 def _asks(text: str, home: HomeContext) -> bool:
@@ -144,7 +157,7 @@ def by_model(text: str, home: HomeContext, history: History | None, complete: Co
     _LOGGER.debug("%s -> %s (%.2f)", prompt, output, probability)
     try:
         decision = settle(decode(output, linked), linked, history)
-        return Decided(decision, probability=probability, named=_is_of_named(decision, linked))
+        return Decided(decision, probability=probability, by_kind=_is_by_kind(decision, linked))
     except UndecodableError as err:
         _LOGGER.debug("not understood: %s", err)
         return None

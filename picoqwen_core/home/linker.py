@@ -218,7 +218,13 @@ def _places(home: HomeContext, turn: Sequence[_Span]) -> frozenset[str]:
 
 
 def _narrow(home: HomeContext, span: _Span, places: frozenset[str]) -> _Span:
-    """Of several equally named entities keep those in a place that was said, else in the speaker's."""
+    """Of several equally named entities keep those in a place that was said, else in the speaker's.
+
+    Of several rooms of a name keep those with anything in them: Home Assistant begins with empty ones.
+    """
+    if span.kind is LinkKind.AREA and len(span.ids) > 1:
+        used = {entity.area for entity in home.entities}
+        return replace(span, ids=tuple(area for area in span.ids if area in used) or span.ids)
     if span.kind not in (LinkKind.FULL, LinkKind.PART) or len(span.ids) < 2:
         return span
     areas = {entity.id: entity.area for entity in home.entities}

@@ -24,11 +24,9 @@ def placed(actions: tuple[Action, ...], linked: Linked) -> Decision:
     if any(is_nowhere(action.target, linked.home) for action in actions):
         return Cannot("unknown_device")
     rooms = {linked.areas[ref] for ref in _rooms_said(linked)}
-    if len(rooms) != 1:
+    if len(rooms) != 1 or not all(action.target.here for action in actions):
         return Clarify(())
     room = min(rooms)
-    if not all(action.target.here or action.target.area == room for action in actions):
-        return Clarify(())
     return Act(tuple(replace(a, target=replace(a.target, here=False, area=room)) for a in actions))
 
 

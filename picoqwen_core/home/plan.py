@@ -157,6 +157,10 @@ def _as_domain_means(action: Action, home: HomeContext) -> Action:
         ("brighter", "media_player"): "louder",
         ("dimmer", "media_player"): "quieter",
     }
+    if not meant and action.verb == "cooler":
+        # "It is stuffy in the bathroom", which has no air conditioner.
+        fans = replace(action.target, domain="fan")
+        return replace(action, verb="on", target=fans, value=None) if resolve(home, fans) else action
     if len(domains) != 1:
         return action
     if needs_light(action, meant):

@@ -62,3 +62,11 @@ def test_more_minutes_behind_talk_of_a_timer_are_for_that_one(text: str, before:
     decision = settle(start, link(home(), text, history), history)
     assert isinstance(decision, Act)
     assert decision.actions[0].verb == verb
+
+
+@pytest.mark.parametrize(("label", "name"), [("have passed", None), ("pasta", "pasta"), ("is over", None)])
+def test_a_timer_is_not_called_by_words_that_say_it_is_over(label: str, name: str | None) -> None:
+    start = Act((Action("timer_start", Target(everywhere=True), 120.0, label),))
+    decision = settle(start, link(home(), "tell me when two minutes have passed"), None)
+    assert isinstance(decision, Act)
+    assert decision.actions[0].label == name

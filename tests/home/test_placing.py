@@ -24,12 +24,6 @@ def test_the_one_room_that_was_spoken_of_is_meant() -> None:
     assert (made.actions[0].target.area, made.actions[0].target.here) == (AREA.id, False)
 
 
-def test_here_is_the_room_that_another_action_names() -> None:
-    made = decided(f"it is dark in the {AREA.name}, light", "<brighter><d:light><a1><on><d:light><here>")
-    assert isinstance(made, Act)
-    assert {action.target.area for action in made.actions} == {AREA.id}
-
-
 def test_without_a_room_it_is_asked_for() -> None:
     assert decided("switch on the light", "<on><d:light><here>") == Clarify(())
 

@@ -174,3 +174,9 @@ def test_every_call_names_what_exists_and_fits_its_schema() -> None:
             assert set(schema.get("required", ())) <= set(call.arguments)
             assert call.arguments.get("name", "Robby") in names
             assert call.arguments.get("area", "Kitchen") in places
+
+
+def test_a_room_without_an_air_conditioner_is_made_cooler_by_its_fan() -> None:
+    ((tool, target),) = arguments(made("cooler", Target(area="bedroom", domain="climate")))
+    assert (tool, target["domain"]) == ("HassTurnOn", ["fan"])
+    assert made("cooler", Target(area="kitchen", domain="climate")).problem == "unknown_device"
