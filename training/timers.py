@@ -58,6 +58,8 @@ def _timer(verb: Verb, patterns: tuple[str, ...], split: str, rng: random.Random
     label = _name(split, rng) if rng.random() < 0.5 else None
     if label is None and re.search(r"for (the )?\{n\}", pattern):
         pattern = re.sub(r" for (the )?\{n\}", "", pattern)
+    if label is None and re.search(r"\{n\}(?! timer)", pattern):
+        label = _name(split, rng)  # "the pasta isn't done": only of a timer may the name be left out
     value = seconds if verb in _WITH_DURATION else None
     label = label if "{n}" in pattern else None
     if label is None and verb not in _WITH_DURATION and verb != "timer_cancel_all" and rng.random() < 0.15:

@@ -1,6 +1,7 @@
 """The generator: reproducible, honest about its split, and never contradicting the linker."""
 
 import random
+import re
 from itertools import islice
 
 import pytest
@@ -16,6 +17,7 @@ from training.grammar import NoWordingError, draw_pattern, expand, is_held_out, 
 from training.homes import random_home
 from training.pools import AREAS, BRANDS, ITEMS, KINDS, MODIFIERS, OWNERS
 from training.targets import refer
+from training.timers import draw_timer
 
 TEMPLATES = ("(turn|switch) on {t}[ now]", "{t} on", "(power|switch) up {t}", "turn {t} on[ now]")
 
@@ -113,6 +115,13 @@ def test_a_name_that_is_but_a_kind_means_the_rooms_own() -> None:
         s.target for _ in range(200) if (s := refer(alone, ("fan",), rng)) and s.text.casefold() == "the fan"
     }
     assert meant == {Target(("fan.away",))}
+
+
+def test_a_timers_name_is_only_left_out_before_the_word_timer() -> None:
+    rng = random.Random(8)
+    home = random_home(rng, "train")
+    texts = [drawn.text for _ in range(1500) if (drawn := draw_timer(home, "train", rng)) is not None]
+    assert not [text for text in texts if re.search(r"\bthe (is|are|isn't|takes|has|goes) ", text)]
 
 
 def test_linking_is_the_same_for_training_and_serving() -> None:
