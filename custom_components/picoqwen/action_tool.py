@@ -108,6 +108,8 @@ class ServiceTool(llm.Tool):
             given = arguments.get(key)
             if given is None and key != TARGET:
                 continue
+            if given == [] and key == TARGET:
+                raise vol.Invalid(f"nothing is chosen of {', '.join(names)}", [key])
             ids = [_known(key, name, names) for name in (given if isinstance(given, list) else [given])]
             found += ids
             data[ATTR_ENTITY_ID if key == TARGET else key] = ids if isinstance(given, list) else ids[0]

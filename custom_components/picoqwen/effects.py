@@ -57,6 +57,8 @@ _OF_ACTION = {
     "media_play": "HassMediaUnpause",
     "play_media": "play_media",
     "return_to_base": "HassVacuumReturnToBase",
+    **{each: each for each in ("select_option", "set_fan_mode", "set_hvac_mode")},
+    **{each: each for each in ("set_mode", "set_preset_mode", "set_value")},
     "set_humidity": "HassHumidifierSetpoint",
     "set_percentage": "HassFanSetSpeed",
     "set_temperature": "HassClimateSetTemperature",
@@ -280,6 +282,20 @@ def _attribute(name: str, value: Any) -> Callable[[Arguments, State | None, Stat
     return lambda arguments, before, now: now.attributes.get(name) == value
 
 
+def _shows(argument: str, attribute: str | None = None) -> Callable[[Arguments, State | None, State], bool]:
+    """Whether the state, or an attribute, is the very thing that was asked for."""
+
+    def check(arguments: Arguments, before: State | None, now: State) -> bool:
+        asked: Any = arguments.get(argument)
+        shown: Any = now.state if attribute is None else now.attributes.get(attribute)
+        try:
+            return asked is None or asked == shown or float(asked) == float(shown)
+        except (TypeError, ValueError):
+            return False
+
+    return check
+
+
 def _stands(arguments: Arguments, before: State | None, now: State) -> bool:
     return now.state not in ("opening", "closing")
 
@@ -311,4 +327,10 @@ _CHECKS: dict[str, Callable[[Arguments, State | None, State], bool]] = {
     "HassVacuumReturnToBase": _state("docked", "returning"),
     "HassVacuumStart": _state("cleaning"),
     "play_media": _state("buffering", "on", "playing"),
+    "select_option": _shows("option"),
+    "set_fan_mode": _shows("fan_mode", "fan_mode"),
+    "set_hvac_mode": _shows("hvac_mode"),
+    "set_mode": _shows("mode", "mode"),
+    "set_preset_mode": _shows("preset_mode", "preset_mode"),
+    "set_value": _shows("value"),
 }

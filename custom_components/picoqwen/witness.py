@@ -119,7 +119,7 @@ class _Call:
             if self._was_so(str(each.get("id")), before):
                 each["already"] = True
         if not failed:
-            return _with_targets(result, done)
+            return _with_targets(result, done) if targets else result
         if len(reasons) == len(ids):
             return _failed(_listed(result.data, "failed"), failed)
         return _with_targets(result, done, failed)

@@ -80,7 +80,9 @@ def told(call: ToolCall, content: str, messages: Sequence[Message], language: st
     tool, player = _tool(call), str(call.arguments.get("player_name") or "")
     if tool == PLAY:
         title = _title(call, messages)
-        failed = read_result(content).error is not None
+        outcome = read_result(content)
+        # A success names nothing; what is named is away, or has not begun.
+        failed = outcome.error is not None or outcome.names_entities
         return said.not_played(title, player, language) if failed else said.playing(title, player, language)
     if tool != SEARCH:
         return None

@@ -9,9 +9,11 @@ from allowed import allow, from_outside
 from conftest import LAMP
 from fake_server import DONE, FakeServer, call, event, finish, words
 from homeassistant.components.conversation import ChatLog, async_get_chat_log
+from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.core import Context, HomeAssistant, ServiceCall
 from homeassistant.helpers.chat_session import async_get_chat_session
+from homeassistant.setup import async_setup_component
 from test_conversation import say, speech
 
 from custom_components.picoqwen.truth import admits
@@ -190,6 +192,8 @@ async def test_an_allowed_action_is_held_to_the_same(
         "Plain lamp: It cannot do that: nothing was done to it.",
     )
     assert (await use("light__turn_on", "Garden lamp"))[0] is False
+    done, why = await use("light__turn_on")
+    assert (done, why.partition(" of ")[0]) == (False, "nothing is chosen")
     assert await use("light__turn_on", "Deaf lamp") == (
         None,
         "Deaf lamp: It was told, and shows no reaction so far.",
@@ -200,3 +204,21 @@ async def test_an_allowed_action_is_held_to_the_same(
     assert (await use("climate__set_temperature", "Heating", temperature=90))[0] is False
     assert (await use("climate__set_temperature", "Heating", temperature=21)) == (True, None)
     assert hass.states.get(LAMP).state == "off"
+
+
+async def test_a_number_that_keeps_its_own_mind_is_not_called_set(
+    hass: HomeAssistant, entry: ConfigEntry, devices: None
+) -> None:
+    numbers = {"level": {"name": "Level", "min": 0, "max": 9, "step": 1}}
+    assert await async_setup_component(hass, "input_number", {"input_number": numbers})
+    async_expose_entity(hass, "conversation", "input_number.level", True)
+    api = await allow(hass, entry, ["input_number.set_value"])
+    heard = await from_outside(hass, api, "input_number__set_value", target=["Level"], value=7)
+    assert heard.data["done"] is True
+
+    async def drop(service: ServiceCall) -> None:
+        """Nothing."""
+
+    hass.services.async_register("input_number", "set_value", drop)
+    ignored = await from_outside(hass, api, "input_number__set_value", target=["Level"], value=3)
+    assert (ignored.data["done"], ignored.data["states"]) == (None, {"input_number.level": "7.0"})

@@ -16,7 +16,7 @@ from picoqwen_core.home.toolbox import CALL_PREFIX, Toolbox
 from picoqwen_core.messages import ChatDelta, ChatRequest, HomeContext, Message, ToolCall, ToolSpec
 from tests.home.house import entity, home
 from tests.home.test_plan import TOOLS
-from tests.home.test_reply import result
+from tests.home.test_reply import result, seen
 
 SEARCH, PLAY = "media_player__search_media", "media_player__play_media"
 SPEAKER = entity("media_player.k", "Kitchen Speaker", "kitchen", device_class="speaker", features=("search",))
@@ -164,6 +164,12 @@ def test_what_fails_is_never_said_to_play(language: str, text: str) -> None:
     assert spoken(respond("play it", "", (search(), FAILED), **spoken_home)) == text
     rounds = (search(), found(ABBEY_ROAD)), (play(), FAILED)
     assert spoken(respond("play it", "", *rounds, **spoken_home)) == text
+
+
+@pytest.mark.parametrize("why", ["no_reaction", "unavailable"])
+def test_what_does_not_begin_is_not_said_to_play(why: str) -> None:
+    rounds = (search(), found(ABBEY_ROAD)), (play(), seen(("Kitchen Speaker", why)))
+    assert spoken(respond("play it", "", *rounds)) == "I couldn't play Abbey Road on the Kitchen Speaker."
 
 
 def test_what_cannot_be_played_is_not_played() -> None:
