@@ -226,7 +226,7 @@ def test_the_status_page_of_a_server_that_has_said_nothing_yet_shows_zeros(visit
 def test_the_status_page_shows_the_log_and_keeps_it_open(product, visit):
     page = visit(f"{product}#status", **PHONE)
     page.locator(".log summary").click()
-    expect(page.locator(".log pre")).to_contain_text("GET /api/v1/health 200")
+    expect(page.locator(".log pre")).to_contain_text("GET /api/v1/status 200")
     page.wait_for_timeout(2500)
     expect(page.locator(".log pre")).to_be_visible()
     # The newest line is in sight, and stays there; none is cut off.
