@@ -223,6 +223,17 @@ def test_the_status_page_of_a_server_that_has_said_nothing_yet_shows_zeros(visit
         assert "NaN" not in page.locator("#view-status").inner_text()
 
 
+def test_the_status_page_says_what_is_wrong_with_the_apps_options(visit, tmp_path: Path, monkeypatch):
+    options = tmp_path / "options.json"
+    options.write_text('{"model": "/share/none.gguf"}')
+    monkeypatch.setitem(os.environ, "SUPERVISOR_TOKEN", "t")
+    serve = (sys.executable, "-m", "picoqwen_core", "serve", "--port", "0", "--options", str(options))
+    with process(*serve) as (_, url):
+        page = visit(f"{url}#status")
+        expect(page.locator("#banner")).to_contain_text("Something is broken on the server")
+        expect(page.locator("#view-status .error")).to_contain_text("model is '/share/none.gguf'")
+
+
 def test_the_status_page_shows_the_log_and_keeps_it_open(product, visit):
     page = visit(f"{product}#status", **PHONE)
     page.locator(".log summary").click()
