@@ -85,11 +85,16 @@ def _at_first(
 
 
 def _is_by_kind(decision: Decision, linked: Linked) -> bool:
-    """Whether it acts on nothing but what this turn calls by a name that is a kind, in whatever way."""
+    """Whether it acts on nothing but what this turn calls by its kind, as nothing else is called."""
     if not isinstance(decision, Act):
         return False
-    links = [piece for piece in linked.this_turn() if isinstance(piece, Link) and piece.kind is LinkKind.FULL]
-    named = {linked.candidates[ref].entity.id for each in links if each.generic for ref in each.refs}
+    links = [piece for piece in linked.this_turn() if isinstance(piece, Link) and piece.generic]
+    named = {
+        linked.candidates[ref].entity.id
+        for each in links
+        if each.kind is LinkKind.FULL or (each.kind is LinkKind.PART and len(each.refs) == 1)
+        for ref in each.refs
+    }
     meant = [resolve(linked.home, action.target) for action in decision.actions]
     return all(each and {entity.id for entity in each} <= named for each in meant)
 
@@ -121,12 +126,14 @@ def _trust(decided: Decided | None, text: str, home: HomeContext) -> float:
 
 
 def _undoes_itself(act: Act, home: HomeContext) -> bool:
-    """Whether one of the actions is the opposite of another one on the same thing."""
-    done: dict[str, set[str]] = defaultdict(set)
+    """Whether one action is the opposite of another one on the very same things.
+
+    "All lights off but the hall's on" is none: what is said last holds for one of them.
+    """
+    done: dict[frozenset[str], set[str]] = defaultdict(set)
     for action in act.actions:
-        for entity in resolve(home, action.target):
-            done[entity.id].add(action.verb)
-    return any(pair <= verbs for verbs in done.values() for pair in _OPPOSITES)
+        done[frozenset(entity.id for entity in resolve(home, action.target))].add(action.verb)
+    return any(things and pair <= verbs for things, verbs in done.items() for pair in _OPPOSITES)
 
 
 def _asks(text: str, home: HomeContext) -> bool:

@@ -86,6 +86,7 @@ def test_what_is_put_right_in_the_same_breath_is_asked_as_it_was_meant() -> None
     assert made.actions[0].target.entities == ("light.lamp",)
 
 
-def test_an_action_that_undoes_itself_is_not_believed() -> None:
-    model = Model(**{"light up": ("<on><a1><off><1>", 1.0)})
-    assert decided("light up the den and the reading lamp", model) is None
+@pytest.mark.parametrize(("output", "acts"), [("<on><1><off><1>", False), ("<off><a1><on><1>", True)])
+def test_an_action_that_undoes_itself_is_not_believed(output: str, acts: bool) -> None:
+    model = Model(**{"light up": (output, 1.0)})
+    assert isinstance(decided("light up the den and the reading lamp", model), Act) is acts

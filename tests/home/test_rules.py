@@ -99,6 +99,10 @@ def test_a_question_is_answered_and_never_acts(text: str, decision: Query) -> No
     assert read(text) == decision
 
 
+def test_a_sentence_that_begins_as_a_question_adds_nothing_to_a_list() -> None:
+    assert not isinstance(read("steht Butter auf der Einkaufsliste"), Act)
+
+
 def test_a_wish_that_is_put_as_a_question_is_done() -> None:
     assert read("kannst du die Stehlampe ausschalten?") == do("off", one("light.steh"))
 

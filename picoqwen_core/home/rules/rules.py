@@ -143,8 +143,11 @@ class _Reader:
         return not named and (bool(kinds - {"media_player"}) or _MEASURE.search(text) is not None)
 
     def _as_asked(self, text: str, decision: Decision) -> Decision | None:
-        """A question acts on nothing: "Lamp on?" asks whether it is; "can you turn it on?" does not ask."""
-        if not text.rstrip().endswith("?") or not isinstance(decision, Act) or not asks(text, self.language):
+        """A question acts on nothing: "Lamp on?" asks whether it is; "can you turn it on?" does not ask.
+
+        Nor does a sentence that begins as a question does: "steht Milch auf der Liste" adds no "steht Milch".
+        """
+        if not isinstance(decision, Act) or not asks(text, self.language):
             return decision
         action = decision.actions[0]
         state = _STATES.get(action.verb)
