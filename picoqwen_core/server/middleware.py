@@ -63,7 +63,8 @@ async def access_log(request: web.Request, handler: Handler) -> web.StreamRespon
         level = logging.DEBUG if request.path in OPEN_PATHS and status == 200 else logging.INFO
         _LOGGER.log(level, "%s %s %s %d %.0f ms %s", *said, extra={"access": access})
         state_of(request).metrics.request(resource.canonical if resource else "other", status)
-    if not response.prepared:
+    # A file of the page goes without: the bytes are counted, and nobody asks after one.
+    if not response.prepared and not request.path.startswith("/ui/"):
         response.headers["X-Request-Id"] = request_id
     return response
 

@@ -7,6 +7,7 @@ puts before it. What its form does without JavaScript stands in page_form.py.
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +15,9 @@ from pathlib import Path
 
 from aiohttp import web
 
-FOLDER = Path(__file__).parents[1] / "webui"
+from picoqwen_core.server.page_text import FOLDER, languages, page_in, wanted_language
+
+INDEX = "index.html"
 SERVICE_WORKER = "/service-worker.js"
 # The page is not part of the API, which openapi.py describes.
 ROUTES = frozenset({"/", "/ui/{name}", SERVICE_WORKER})
@@ -45,7 +48,10 @@ HEADERS = {
 }
 # The policy of a page holds for all that it loads; the others go without: a tenth of the first load.
 PAGE_HEADERS = {**HEADERS, "Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
-_WITH_POLICY = ("index.html", "service-worker.js")
+_VARY_PAGE = "Accept-Encoding, Accept-Language"
+_WITH_POLICY = (INDEX, "service-worker.js")
+# A tenth of the first load, which only a reader of the source needs; comments stand on lines of their own.
+_COMMENT_OR_INDENT = re.compile(rb"^[ ]*(?:(?://|/\*|\* [^{]|\*/).*\n)?|\n(?=\n)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +67,42 @@ class Asset:
 @cache
 def assets() -> Mapping[str, Asset]:
     """All files of the page by name."""
-    bodies = {path.name: path.read_bytes() for path in sorted(FOLDER.iterdir()) if path.suffix in _TYPES}
-    shell = [f"ui/{name}" for name in bodies if name not in ("index.html", "service-worker.js")]
+    bodies = {path.name: _body(path) for path in sorted(FOLDER.iterdir()) if path.suffix in _TYPES}
+    shell = [f"ui/{name}" for name in bodies if name not in (INDEX, "service-worker.js")]
     version = hashlib.sha256(b"".join(bodies.values())).hexdigest()[:12]
     worker = bodies["service-worker.js"].replace(b'"VERSION"', json.dumps(version).encode())
     bodies["service-worker.js"] = worker.replace(b'["FILES"]', json.dumps(["./", *shell]).encode())
     return {name: _asset(name, body) for name, body in bodies.items()}
 
 
+def _body(path: Path) -> bytes:
+    body = path.read_bytes()
+    return _COMMENT_OR_INDENT.sub(b"", body) if path.suffix in (".js", ".css") else body
+
+
+@cache
+def _pages() -> Mapping[str, Asset]:
+    """The page itself by language."""
+    return {language: _asset(INDEX, page_in(language).encode()) for language in languages()}
+
+
+def page_language(request: web.Request) -> str:
+    """The page's language for who asks."""
+    return wanted_language(request.headers.get("Accept-Language", ""))
+
+
 def _asset(name: str, body: bytes) -> Asset:
     return Asset(
         body,
         gzip.compress(body, 9, mtime=0),
-        hashlib.sha256(body).hexdigest()[:16],
+        hashlib.sha256(body).hexdigest()[:10],
         _TYPES[Path(name).suffix],
     )
 
 
 async def index(request: web.Request) -> web.Response:
-    """The page itself."""
-    return _send(request, "index.html")
+    """The page itself, in the browser's language."""
+    return _send(request, INDEX)
 
 
 async def file(request: web.Request) -> web.Response:
@@ -100,14 +122,14 @@ def is_public(request: web.Request) -> bool:
 
 
 def _send(request: web.Request, name: str) -> web.Response:
-    asset = assets().get(name)
+    asset = _pages()[page_language(request)] if name == INDEX else assets().get(name)
     if asset is None:
         raise web.HTTPNotFound
     packs = "gzip" in request.headers.get("Accept-Encoding", "")
     # Packed and plain are different bytes, and so have different tags.
     etag = f"{asset.etag}-gz" if packs else asset.etag
     common = PAGE_HEADERS if name in _WITH_POLICY else HEADERS
-    headers = {**common, "ETag": f'"{etag}"', "Vary": "Accept-Encoding"}
+    headers = {**common, "ETag": f'"{etag}"', "Vary": _VARY_PAGE if name == INDEX else "Accept-Encoding"}
     if any(given.value in (etag, "*") for given in request.if_none_match or ()):
         return web.Response(status=304, headers=headers)
     headers["Content-Type"] = asset.content_type

@@ -12,29 +12,31 @@ from picoqwen_core.errors import AuthError, ForbiddenError, PicoQwenError, Reque
 from picoqwen_core.server.access import CALLER, is_open_to, key_name
 from picoqwen_core.server.completion import collected
 from picoqwen_core.server.metrics import measured
-from picoqwen_core.server.page import PAGE_HEADERS, assets
+from picoqwen_core.server.page import PAGE_HEADERS, page_language
+from picoqwen_core.server.page_text import page_in, texts
 from picoqwen_core.server.patience import patient
 from picoqwen_core.server.schemas import BODY_SECONDS, chat_request
 from picoqwen_core.server.state import state_of
 
 _TALK, _HISTORY = "<!--talk-->", 'name="history" value=""'
-_WHO = {"user": "You", "assistant": "Answer"}
+_WHO = {"user": "you", "assistant": "answer"}
 
 
 async def answer(request: web.Request) -> web.Response:
     """The page with the conversation so far and the answer, or the reason why there is none."""
     form = await _fields(request)
     messages: list[Any] = []
+    language = page_language(request)
     try:
         _check_caller(request, form)
         messages = [*_history(form.get("history", "")), {"role": "user", "content": _said(form)}]
         said = await _ask(request, messages)
     except PicoQwenError as err:
-        shown = f'{_items(messages)}<li class="error" role="alert">{escape(str(err))}</li>'
+        shown = f'{_items(messages, language)}<li><p class="error" role="alert">{escape(str(err))}</p></li>'
         # What could not be answered is not part of the conversation; it is typed again.
-        return _page(shown, messages[:-1], err.status)
+        return _page(shown, messages[:-1], language, err.status)
     messages.append({"role": "assistant", "content": said})
-    return _page(_items(messages), messages)
+    return _page(_items(messages, language), messages, language)
 
 
 async def _fields(request: web.Request) -> Mapping[str, str]:
@@ -86,17 +88,23 @@ async def _ask(request: web.Request, messages: list[Any]) -> str:
     return str(body["choices"][0]["message"]["content"] or "")
 
 
-def _items(messages: Iterable[Mapping[str, str]]) -> str:
+def _items(messages: Iterable[Mapping[str, str]], language: str) -> str:
+    names = {role: texts(language)[key] for role, key in _WHO.items()}
     return "".join(
-        f'<li class="{escape(each["role"])}"><h2>{_WHO.get(each["role"], "")}</h2>'
-        f'<div class="text plain">{escape(each["content"])}</div></li>'
+        f'<li class="{escape(each["role"])}"><h2>{names.get(each["role"], "")}</h2>'
+        f'<div class="text plain" dir="auto">{escape(each["content"])}</div></li>'
         for each in messages
     )
 
 
-def _page(shown: str, messages: Iterable[Mapping[str, str]], status: int = 200) -> web.Response:
+def _page(
+    shown: str, messages: Iterable[Mapping[str, str]], language: str, status: int = 200
+) -> web.Response:
     kept = json.dumps([[each["role"], each["content"]] for each in messages], ensure_ascii=False)
-    text = assets()["index.html"].body.decode()
-    text = text.replace(_TALK, shown, 1).replace(_HISTORY, f'name="history" value="{escape(kept)}"', 1)
+    text = (
+        page_in(language)
+        .replace(_TALK, shown, 1)
+        .replace(_HISTORY, f'name="history" value="{escape(kept)}"', 1)
+    )
     headers = {**PAGE_HEADERS, "Cache-Control": "no-store"}
     return web.Response(text=text, content_type="text/html", headers=headers, status=status)

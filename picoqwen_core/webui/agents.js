@@ -1,10 +1,10 @@
 // The agents view: the flows of the server, one run with its steps as they happen, and the runs before it.
 
 import { call, events } from "./api.js";
-import { announce, button, byId, element } from "./dom.js";
-import { number, t } from "./i18n.js";
-import { errorText } from "./message.js";
-import { markdown } from "./markdown.js";
+import { announce, button, byId, copyButton, element } from "./dom.js";
+import { isText, number, t } from "./i18n.js";
+import { errorText, textBox } from "./message.js";
+import { grow } from "./markdown.js";
 
 const MOST_RUNS = 10;
 let running = null;
@@ -32,20 +32,25 @@ const note = (text) => element("p", { class: "note" }, text);
 const problem = (error) => element("p", { class: "error", role: "alert" }, errorText(error));
 
 function form(flows) {
-  const about = note(flows[0].description);
-  const choice = element("select", { id: "flow", onchange: () => { about.textContent = chosen().description; } },
-    flows.map(({ name }) => element("option", { value: name }, name)));
+  const about = note(aboutFlow(flows[0]));
+  const choice = element("select", { id: "flow", onchange: () => { about.textContent = aboutFlow(chosen()); } },
+    flows.map(({ name }) => element("option", { value: name }, word("flow", name))));
   const chosen = () => flows.find(({ name }) => name === choice.value);
   const task = element("textarea", { id: "task", rows: 3, required: true });
   const stop = button(t("stop"), () => running?.abort(), { id: "stop-run", hidden: true });
   return element("form", {
+    class: "panel",
     onsubmit: (event) => {
       event.preventDefault();
       if (!running && task.value.trim()) run(choice.value, task.value.trim());
     },
-  }, element("label", { class: "row" }, t("agent"), choice), about, element("label", {}, t("task"), task),
+  }, element("label", { class: "row" }, t("agent"), choice), about, element("label", { class: "above" }, t("task"), task),
   element("div", { class: "acts" }, element("button", { class: "main", id: "start-run" }, t("run")), stop));
 }
+
+// Those that come with the server have names in the page's language; others say what they are themselves.
+const word = (kind, name) => (isText(`${kind}_${name}`) ? t(`${kind}_${name}`) : name);
+const aboutFlow = ({ name, description }) => (isText(`about_${name}`) ? t(`about_${name}`) : description);
 
 const run = (flow, input) => follow(flow, `api/v1/flows/${encodeURIComponent(flow)}/runs`, { input, stream: true });
 
@@ -54,14 +59,14 @@ async function follow(flow, path, body) {
   const fold = element("details", { open: true }, element("summary", {}, t("steps")), steps);
   const showStep = stepShower(steps);
   const output = element("div", { class: "text waiting" });
-  byId("run").replaceChildren(element("h2", {}, flow), fold, output);
+  byId("run").replaceChildren(element("h2", {}, word("flow", flow)), fold, output);
   running = new AbortController();
   setRunning(true);
   let text = "";
   let result = null;
   try {
     for await (const event of events(path, body, running.signal)) {
-      if (event.type === "delta") output.replaceChildren(markdown(text += event.text ?? ""));
+      if (event.type === "delta") grow(output, text += event.text ?? "");
       else if (event.type === "done") result = event;
       else if (event.type === "error") throw Object.assign(new Error(event.message), { code: "" });
       else if (event.type !== "started") showStep(event);
@@ -71,6 +76,7 @@ async function follow(flow, path, body) {
     else if (!result) byId("run").append(problem(error));
   }
   output.classList.remove("waiting");
+  fold.hidden = !steps.childElementCount;
   running = null;
   setRunning(false);
   if (result) {
@@ -83,13 +89,13 @@ async function follow(flow, path, body) {
 }
 
 function showResult(output, { output: text, state, sources = [], limits_hit: limits = [], usage = {} }) {
-  output.replaceChildren(markdown(text));
+  grow(output, text);
   const links = sources.map(({ title, url }) => element("li", {}, link(title || url, url)));
   const used = Object.entries(usage).filter(([, value]) => typeof value === "number" && value > 0)
     .map(usedText);
   byId("run").append(...[
-    links.length > 0 && element("h3", {}, t("sources")), links.length > 0 && element("ul", {}, links),
-    note([t(`run_${state}`), ...limits, ...used].join(" · "))].filter(Boolean));
+    links.length > 0 && element("h3", {}, t("sources")), links.length > 0 && element("ul", { class: "sources" }, links),
+    text && copyButton(() => text), note([t(`run_${state}`), ...limits, ...used].join(" · "))].filter(Boolean));
   announce(text);
 }
 
@@ -117,9 +123,9 @@ function stepShower(steps) {
   };
 }
 
-function stepText({ type, name, tool, arguments: given = {}, state, reason, message, limit }) {
+function stepText({ type, name, text, tool, arguments: given = {}, state, reason, message, limit }) {
   if (type === "limit") return message ?? limit;
-  if (type !== "tool") return name ?? message ?? type;
+  if (type !== "tool") return name ? [word("step", name), text ?? reason].filter(Boolean).join(": ") : message ?? type;
   const call = [state === "called" ? t("did_other", { name: tool }) : tool, ...Object.values(given).slice(0, 1)].join(": ");
   return state === "called" ? call : `${call} – ${t(`run_${state}`)}${reason ? ` (${reason})` : ""}`;
 }
@@ -138,7 +144,6 @@ async function showRuns() {
 
 function runItem({ id, flow, state, input, output }) {
   const goOn = () => running || follow(flow, `api/v1/flows/runs/${encodeURIComponent(id)}/resume`, { stream: true });
-  const title = [flow, element("span", { class: state === "done" ? "badge good" : "badge" }, t(`run_${state}`))];
-  return element("li", {}, element("h3", {}, title), element("details", {}, element("summary", {}, input ?? flow),
-    element("div", { class: "text" }, markdown(output ?? ""))), state === "interrupted" && button(t("go_on"), goOn));
+  const title = [word("flow", flow), element("span", { class: state === "done" ? "badge good" : "badge" }, t(`run_${state}`))];
+  return element("li", {}, element("h3", {}, title), element("details", {}, element("summary", {}, input ?? flow), textBox(output ?? "")), state === "interrupted" && button(t("go_on"), goOn));
 }

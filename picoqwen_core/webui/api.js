@@ -11,11 +11,19 @@ export class ApiError extends Error {
 }
 
 const SECONDS = 30;
+// The server ends an answer that does not go on before this; when it is the network that went away, nobody tells.
+const MOST_SILENT_MS = 10 * 60_000;
 
 /** The JSON answer. Raises ApiError; AbortError when `signal` says so. */
 export async function call(method, path, body, { signal = AbortSignal.timeout(SECONDS * 1000) } = {}) {
   const response = await send(method, path, body, signal);
-  return response.json();
+  try {
+    return await response.json();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    // Something between here and the server has answered in its place, or what it said did not arrive.
+    throw new ApiError("", response.status, "offline");
+  }
 }
 
 /** The events of a streamed answer, as objects, to its end. Raises like call. */
@@ -39,11 +47,21 @@ export async function* events(path, body, signal) {
 async function* pieces(response, signal) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   try {
-    for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value;
+    for (let next = await soon(reader.read()); !next.done; next = await soon(reader.read())) yield next.value;
   } catch (error) {
     throw signal.aborted ? error : new ApiError("", 0, "cut_off");
   } finally {
     reader.cancel().catch(() => {});
+  }
+}
+
+async function soon(reading) {
+  let timer;
+  const late = new Promise((_, reject) => { timer = setTimeout(() => reject(new ApiError("", 0, "cut_off")), MOST_SILENT_MS); });
+  try {
+    return await Promise.race([reading, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

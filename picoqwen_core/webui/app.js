@@ -1,14 +1,14 @@
 // The page: which view is shown, the keyboard, the connection to the server, and the service worker.
 
 import { call } from "./api.js";
-import { edit, isAnswering, newChat, offerRouting, renderHistory, retry, showHistory, showModelChoices, startChat, stop } from "./chat.js";
+import { edit, isAnswering, isEditing, newChat, offerRouting, redraw, retry, showModelChoices, startChat, stop, stopEditing } from "./chat.js";
 import { readModels } from "./choice.js";
-import { announce, button, byId, element } from "./dom.js";
-import { loadTexts, t } from "./i18n.js";
-import { askForKey, dialogs } from "./key.js";
+import { announce, askForKey, button, byId, dialogs, element } from "./dom.js";
+import { isOpen, showHistory } from "./history.js";
+import { applyTheme, followHouse } from "./house.js";
+import { loadMore, loadTexts, t } from "./i18n.js";
 import { errorText } from "./message.js";
 import { isLite } from "./store.js";
-import { applyTheme, followHouse } from "./theme.js";
 
 const NOTHING = () => {};
 // Fetched when they are first looked at: the chat alone is a third less to load.
@@ -23,10 +23,13 @@ const POLL_BROKEN_MS = 3000;
 let bannerState = "ok";
 let areModelsKnown = false;
 let compiled = null;
+// The server's at the first answer; another later means that this page is older than the server.
+let version = null;
+let isOutdated = false;
 
 const KEYS = {
   "/": () => focusMessage(),
-  n: () => { newChat(); focusMessage(); },
+  n: () => { showHistory(false); newChat(); focusMessage(); },
   e: () => edit(),
   r: () => retry(),
   h: () => showHistory(true),
@@ -44,7 +47,7 @@ function later(load) {
   return {
     hide: () => hide(),
     async show() {
-      const [show, hides] = await load();
+      const [, [show, hides]] = await Promise.all([loadMore(), load()]);
       hide = hides;
       // Another view may have been chosen while this one was on its way.
       if (currentView() === this) await show();
@@ -66,9 +69,14 @@ function showView(hasMoved = true) {
       view.hide();
     }
   }
+  document.body.dataset.view = wanted;
   document.title = wanted === "chat" ? "Pico-Qwen" : `${t(wanted)} – Pico-Qwen`;
   if (hasMoved && wanted !== "chat") byId(`view-${wanted}`).focus();
-  VIEWS[wanted].show()?.catch((error) => byId(`view-${wanted}`).replaceChildren(element("p", { class: "error", role: "alert" }, error.code ? errorText(error) : t("error_offline"))));
+  VIEWS[wanted].show()?.catch((error) => {
+    // The code of a newer version does not fit to what is running here.
+    if (error instanceof SyntaxError) offerReload();
+    byId(`view-${wanted}`).replaceChildren(element("p", { class: "error", role: "alert" }, error.code ? errorText(error) : t("error_offline")));
+  });
 }
 
 function focusMessage() {
@@ -79,10 +87,11 @@ function focusMessage() {
 function onKey(event) {
   if (document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape") {
-    if (byId("history").classList.contains("open")) {
+    if (isOpen()) {
       showHistory(false);
       byId("show-history").focus();
     } else if (isAnswering()) stop();
+    else if (isEditing()) stopEditing();
     else document.activeElement.blur();
     return;
   }
@@ -95,10 +104,16 @@ function onKey(event) {
 async function openSettings() {
   if (!(await (await dialogs())?.showSettings())) return;
   applyTheme();
-  await loadTexts();
-  renderHistory();
-  showView(false);
+  await speak();
   await connect();
+}
+
+/** Say everything in the language that is now the right one. */
+async function speak() {
+  await loadTexts();
+  redraw();
+  showBanner(bannerState, true);
+  showView(false);
 }
 
 /** Ask how the server is, say so in the banner, and ask again later. */
@@ -113,6 +128,8 @@ async function connect() {
   try {
     const health = await call("GET", "api/v1/health");
     state = health.status;
+    version ??= health.version;
+    if (version !== health.version) offerReload();
     compiled = health.engines.find((engine) => engine.compiled)?.compiled;
     offerRouting(health.hybrid);
     if (!areModelsKnown || state !== bannerState) await readModels();
@@ -123,17 +140,25 @@ async function connect() {
   showBanner(state);
 }
 
-function showBanner(state) {
-  if (state === bannerState && state !== "starting") return;
+function showBanner(state, isForced = state === "starting") {
+  if (state === bannerState && !isForced) return;
   const wasOffline = bannerState === "offline";
   bannerState = state;
   const banner = byId("banner");
+  if (isOutdated && state === "ok") {
+    offerReload();
+    return;
+  }
   banner.hidden = state === "ok";
+  banner.dataset.state = state;
   banner.classList.toggle("calm", state === "starting" || state === "unauthorized");
   const texts = { offline: t("offline"), starting: compiled ? t("compiling", { done: compiled[0], of: compiled[1] }) : t("starting"), degraded: t("degraded"), unauthorized: t("error_key") };
   const giveKey = button(t("key"), async () => (await askForKey()) && connect(), { class: "small" });
   banner.replaceChildren(texts[state] ?? "", ...(state === "unauthorized" ? [giveKey] : []));
-  if (wasOffline && state === "ok") announce(t("back"));
+  if (!wasOffline || state !== "ok") return;
+  announce(t("back"));
+  // What could not be shown can be now.
+  if (wantedView() !== "chat") showView(false);
 }
 
 /** The offline shell. Needs https or localhost; without it the page works and does not open offline. */
@@ -151,15 +176,16 @@ async function startServiceWorker() {
 }
 
 function offerReload() {
+  isOutdated = true;
   const banner = byId("banner");
   banner.hidden = false;
+  banner.dataset.state = "outdated";
   banner.classList.add("calm");
   banner.replaceChildren(t("updated"), button(t("reload"), () => location.reload(), { class: "small" }));
 }
 
 async function start() {
   applyTheme();
-  followHouse();
   await loadTexts();
   startChat();
   byId("show-settings").addEventListener("click", openSettings);
@@ -168,6 +194,7 @@ async function start() {
   window.addEventListener("hashchange", () => showView());
   window.addEventListener("offline", () => showBanner("offline"));
   window.addEventListener("online", connect);
+  followHouse(speak);
   showView(false);
   await watchServer();
   await startServiceWorker();

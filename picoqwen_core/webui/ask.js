@@ -1,9 +1,10 @@
 // One answer of the server: asked for, read as it comes, with the example home's tools run in between.
 
 import { ApiError, call, events } from "./api.js";
-import { language } from "./i18n.js";
 
 const MOST_ROUNDS = 5;
+// The server takes a thousand; what a model can read is less by far.
+const MOST_SENT = 500;
 // Below these, the pieces came at once and say nothing about speed.
 const LEAST_MS_FOR_RATE = 50;
 const LEAST_TOKENS_FOR_RATE = 8;
@@ -46,12 +47,13 @@ async function request(turns, { model, thinking, example, routing, stream }) {
   if (stream) body.stream_options = { include_usage: true };
   if (thinking) body.enable_thinking = thinking === "on";
   if (routing) body.routing = routing;
-  return example ? { ...body, ...(await import("./home.js")).homeFields(language()) } : body;
+  return example ? { ...body, ...(await import("./home.js")).homeFields() } : body;
 }
 
 /** The conversation as the API wants it; tools of earlier turns and thinking are not sent again. */
 function wire({ system, messages }) {
-  const said = messages.filter(({ content }) => content).map(({ role, content }) => ({ role, content }));
+  const said = messages.filter(({ content }) => content).map(({ role, content }) => ({ role, content })).slice(-MOST_SENT);
+  if (said[0]?.role === "assistant") said.shift();
   return system.trim() ? [{ role: "system", content: system.trim() }, ...said] : said;
 }
 
@@ -80,7 +82,15 @@ function take({ model, choices: [choice], usage, picoqwen: served }, turn, messa
   total.cached += usage.prompt_tokens_details?.cached_tokens ?? 0;
 }
 
-const parsed = ({ function: { name, arguments: text } }) => ({ name, args: JSON.parse(text || "{}") });
+// A model may write anything there.
+function parsed({ function: { name, arguments: text } }) {
+  try {
+    const args = JSON.parse(text || "{}");
+    return { name, args: args && typeof args === "object" ? args : { value: args } };
+  } catch {
+    return { name, args: { value: text } };
+  }
+}
 
 function run(toolCall, message, act) {
   const { name, args } = parsed(toolCall);

@@ -1,16 +1,24 @@
-// The chat view: the conversation, sending and stopping, editing and trying again, and the list of conversations.
+// The chat view: the conversation, sending and stopping, editing and trying again.
 
 import { ask } from "./ask.js";
-import { chosenModel } from "./choice.js";
-import { announce, button, byId, confirmed, element } from "./dom.js";
+import { chosenModel, isModelMissing } from "./choice.js";
+import { announce, askForKey, button, byId, element } from "./dom.js";
+import { renderHistory, startHistory } from "./history.js";
 import { t } from "./i18n.js";
-import { askForKey } from "./key.js";
-import { errorItem, errorText, messageItem } from "./message.js";
-import { conversations, forget, forgetAll, isLite, keep, newConversation, saveSettings, settings } from "./store.js";
+import { errorItem, errorText, shown } from "./message.js";
+import { conversations, isLite, keep, newConversation, saveSettings, settings, watchOthers } from "./store.js";
 
+const MS_BETWEEN_KEEPING = 2000;
+const NEAR_THE_END = 80;
 let talk = conversations()[0] ?? newConversation();
 let failed = null;
+// {talk, message, abort}: the answer that is on its way.
 let running = null;
+// The place of the message that is written anew.
+let editing = null;
+// Whether the newest line is to stay in sight: until the reader scrolls up.
+let isFollowing = true;
+let drawn = new WeakMap();
 
 export function startChat() {
   byId("composer").addEventListener("submit", (event) => {
@@ -26,21 +34,55 @@ export function startChat() {
   });
   byId("message").addEventListener("input", fitMessage);
   byId("stop").addEventListener("click", stop);
-  byId("example").checked = settings.example;
-  byId("example").addEventListener("change", () => choose({ example: byId("example").checked }));
-  byId("thinking").value = settings.thinking;
-  byId("thinking").addEventListener("change", () => choose({ thinking: byId("thinking").value }));
-  byId("routing").addEventListener("change", () => choose({ routing: byId("routing").value }));
-  byId("model").addEventListener("change", () => choose({ model: byId("model").value }));
-  byId("system").addEventListener("input", () => { talk.system = byId("system").value; });
-  byId("show-history").addEventListener("click", () => showHistory(!byId("history").classList.contains("open")));
+  byId("stop-editing").addEventListener("click", stopEditing);
+  startOptions();
+  startScrolling();
+  startHistory({ open: show, begin: newChat, currentId: () => talk.id });
+  watchOthers(adopt);
+  // A page may be closed at any time, on a phone without a word.
+  window.addEventListener("pagehide", () => running && keep(running.talk));
   show(talk);
+}
+
+function startOptions() {
+  for (const name of ["thinking", "routing", "model"]) {
+    byId(name).value = settings[name];
+    byId(name).addEventListener("change", () => choose({ [name]: byId(name).value }));
+  }
+  byId("example").addEventListener("change", () => choose({ example: byId("example").checked }));
+  byId("system").addEventListener("input", () => {
+    talk.system = byId("system").value;
+    showNote();
+  });
+  byId("show-options").addEventListener("click", ({ currentTarget: pressed }) => {
+    byId("options").hidden = !byId("options").hidden;
+    pressed.setAttribute("aria-expanded", String(!byId("options").hidden));
+  });
+}
+
+function startScrolling() {
+  const log = byId("log");
+  const look = () => {
+    isFollowing = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_THE_END;
+    byId("to-end").hidden = isFollowing;
+  };
+  log.addEventListener("scroll", look, { passive: true });
+  byId("to-end").addEventListener("click", toEnd);
+  // As when the keyboard of a phone comes up.
+  new ResizeObserver(() => (isFollowing ? toEnd() : look())).observe(log);
+}
+
+function toEnd() {
+  isFollowing = true;
+  // A greeting is read from its beginning.
+  byId("log").scrollTop = talk.messages.length ? byId("log").scrollHeight : 0;
 }
 
 /** Let the person say who is asked first, where there is more than one who could be. */
 export function offerRouting(hybrid) {
   byId("routing-choice").hidden = !hybrid;
   byId("routing").value = settings.routing;
+  showNote();
 }
 
 function choose(changes) {
@@ -54,88 +96,131 @@ export function showModelChoices() {
   byId("thinking-choice").hidden = isHome;
   byId("example-choice").hidden = !isHome && !settings.example;
   byId("example").checked = settings.example;
-  // What is folded away and changes every answer is told beside the fold.
-  byId("options-note").textContent = settings.example ? `· ${t("example_home")}` : "";
+  showNote();
   if (!talk.messages.length) showLog();
 }
 
+/** What is folded away and changes every answer is told beside the fold. */
+function showNote() {
+  const { example, thinking } = settings;
+  const parts = [example && t("example_home"), chosenRouting() && t(chosenRouting()), talk.system.trim() && t("system_prompt"),
+    thinking && !byId("thinking-choice").hidden && `${t("thinking")}: ${t(thinking)}`].filter(Boolean);
+  byId("options-note").textContent = parts.join(" · ");
+  byId("options-note").hidden = !parts.length;
+}
+
+const chosenRouting = () => (byId("routing-choice").hidden ? "" : settings.routing);
+
 export function newChat() {
-  stop();
   location.hash = "#chat";
   show(newConversation());
 }
 
 export function stop() {
-  running?.abort();
+  running?.abort.abort();
 }
 
 export const isAnswering = () => running !== null;
 
-function show(next) {
-  stop();
-  talk = next;
-  failed = null;
-  byId("system").value = talk.system;
+/** In another language. */
+export function redraw() {
+  drawn = new WeakMap();
+  showModelChoices();
   showLog();
   renderHistory();
+}
+
+function show(next) {
+  stop();
+  stopEditing();
+  talk = next;
+  failed = null;
+  isFollowing = true;
+  byId("system").value = talk.system;
+  showNote();
+  showLog();
+  renderHistory();
+}
+
+/** Another tab has kept something: go on with what it has, unless something is being done here. */
+function adopt() {
+  const theirs = conversations().find(({ id }) => id === talk.id);
+  if (theirs && theirs.version !== talk.version && !running && editing === null) show(theirs);
+  else renderHistory();
 }
 
 async function send() {
   const text = byId("message").value.trim();
   if (!text || running) return;
+  if (editing !== null) talk.messages.splice(editing);
+  stopEditing();
   byId("message").value = "";
   fitMessage();
   talk.messages.push({ role: "user", content: text });
   await answer();
 }
 
-async function answer() {
+/** `before`: the answers that this one is to take the place of. */
+async function answer(before = []) {
   const own = talk;
   const message = { role: "assistant", content: "", isWaiting: true };
-  running = new AbortController();
+  running = { talk: own, message, abort: new AbortController() };
   failed = null;
   own.messages.push(message);
+  isFollowing = true;
   setAnswering(true);
   announce(t("answering"));
+  keep(own);
   showLog();
-  const redraw = drawer(own, message);
   try {
-    const { thinking, example } = settings;
-    const routing = byId("routing-choice").hidden ? "" : settings.routing;
-    const options = { model: settings.model, thinking, example, routing, stream: !isLite() };
-    await ask({ ...own, messages: own.messages.slice(0, -1) }, message, options, running.signal, redraw);
+    const { model, thinking, example } = settings;
+    const options = { model, thinking, example, routing: chosenRouting(), stream: !isLite() };
+    await ask({ ...own, messages: own.messages.slice(0, -1) }, message, options, running.abort.signal, drawer(own, message));
   } catch (error) {
     if (error.name === "AbortError") message.note = "stopped";
-    else failed = error;
+    else {
+      failed = error;
+      message.note = "broken_off";
+    }
   }
   delete message.isWaiting;
   running = null;
   setAnswering(false);
-  if (!message.content && !message.calls?.length && !message.reasoning) own.messages.pop();
+  if (!message.content && !message.calls?.length && !message.reasoning) own.messages.splice(-1, 1, ...before);
   keep(own);
   renderHistory();
-  if (own !== talk) return;
+  if (own !== talk) {
+    failed = null;
+    return;
+  }
   showLog();
   announce(failed ? "" : message.content);
   if (failed?.code === "unauthorized" && (await askForKey())) retry();
 }
 
-/** Draws the growing answer at most once a frame. */
+/** Draws the growing answer at most once a frame, and no more often than leaves time for the reader; keeps it now and then. */
 function drawer(own, message) {
   let isDue = false;
+  let spent = 0;
+  let kept = performance.now();
+  const draw = () => {
+    isDue = false;
+    if (!message.isWaiting) return;
+    const start = performance.now();
+    if (start - kept > MS_BETWEEN_KEEPING) {
+      kept = start;
+      keep(own);
+    }
+    if (own === talk) {
+      drawn.get(message)?.grow();
+      if (isFollowing) toEnd();
+    }
+    spent = performance.now() - start;
+  };
   return () => {
     if (isDue) return;
     isDue = true;
-    requestAnimationFrame(() => {
-      isDue = false;
-      if (own !== talk || !message.isWaiting) return;
-      const log = byId("log");
-      const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
-      const isOpen = log.lastElementChild.querySelector(":scope > details")?.open;
-      log.lastElementChild.replaceWith(messageItem(message));
-      if (isOpen) log.lastElementChild.querySelector(":scope > details").open = true;
-      if (isAtEnd) log.scrollTop = log.scrollHeight;
-    });
+    setTimeout(() => requestAnimationFrame(draw), spent > 8 ? spent * 4 : 0);
   };
 }
 
@@ -146,100 +231,88 @@ function setAnswering(is) {
 }
 
 function showLog() {
-  const last = talk.messages.length - 1;
-  const items = talk.messages.map((message, index) => messageItem(message, running ? {} : actionsOf(message, index, last)));
+  const items = talk.messages.map(itemOf);
   if (!talk.messages.length) items.push(hello());
   if (failed) {
     const key = failed.code === "unauthorized" ? { key: async () => (await askForKey()) && retry() } : {};
     items.push(errorItem(failed, { retry, ...key }));
     console.warn(errorText(failed));
   }
-  byId("log").replaceChildren(...items);
-  byId("log").scrollTop = byId("log").scrollHeight;
+  const log = byId("log");
+  // What stays keeps its place, its focus, and what is unfolded in it.
+  for (const [index, item] of items.entries()) {
+    if (log.children[index] !== item) log.insertBefore(item, log.children[index] ?? null);
+  }
+  while (log.children.length > items.length) log.lastElementChild.remove();
+  if (isFollowing) toEnd();
 }
 
-function actionsOf(message, index, last) {
-  if (message.role === "user") return { edit: () => edit(index) };
-  const copy = { copy: () => copyText(message.content) };
-  return index === last ? { retry, ...copy } : copy;
+function itemOf(message, index) {
+  if (!drawn.has(message)) drawn.set(message, shown(message));
+  const view = drawn.get(message);
+  const isLast = index === talk.messages.length - 1;
+  const key = `${index} ${isLast} ${message.isWaiting} ${failed !== null}`;
+  if (view.key !== key) {
+    view.key = key;
+    view.grow();
+    // An error that is told below needs no note.
+    view.end(message.isWaiting ? null : actionsOf(message, index), !(failed && isLast));
+  }
+  return view.item;
 }
 
-/** Take the last answer back and ask again. */
+function actionsOf(message, index) {
+  const again = index === talk.messages.length - 1 && !failed ? { retry } : {};
+  return message.role === "user" ? { edit: () => edit(index), ...again } : again;
+}
+
+/** Ask again; the last answer goes when there is another. */
 export function retry() {
   if (running) return;
-  while (talk.messages.at(-1)?.role === "assistant") talk.messages.pop();
-  if (talk.messages.length) answer();
+  stopEditing();
+  const before = [];
+  while (talk.messages.at(-1)?.role === "assistant") before.unshift(talk.messages.pop());
+  if (talk.messages.length) answer(before);
 }
 
-/** Put a question back into the field; what came after it goes. */
+/** Put a question back into the field; what came after it goes when it is sent. */
 export function edit(index = talk.messages.findLastIndex((message) => message.role === "user")) {
   if (running || index < 0) return;
+  editing = index;
+  byId("editing").hidden = false;
   byId("message").value = talk.messages[index].content;
-  talk.messages.splice(index);
-  failed = null;
-  showLog();
   fitMessage();
   byId("message").focus();
 }
 
-async function copyText(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    announce(t("copied"));
-  } catch {
-    // Without a secure context there is no clipboard; the text can be marked by hand.
-  }
+export const isEditing = () => editing !== null;
+
+export function stopEditing() {
+  if (editing === null) return;
+  editing = null;
+  byId("editing").hidden = true;
+  byId("message").value = "";
+  fitMessage();
 }
 
 function hello() {
   const isHome = chosenModel()?.built_in === true;
-  const say = (key) => button(t(key), () => {
-    byId("message").value = t(key);
+  const offers = element("div", { class: "acts" });
+  const offer = (texts) => offers.replaceChildren(...texts.map((text) => button(text, () => {
+    byId("message").value = text;
     send();
-  });
-  const offers = settings.example ? ["ask_lamp", "ask_warm", "ask_blinds", "ask_lights"].map(say)
-    : [button(t("try_example"), () => choose({ example: true }), { class: "main" })];
-  return element("li", { class: "hero" }, element("h2", {}, t("hello")),
-    isHome && [element("p", {}, t("hello_home")), element("div", { class: "acts" }, offers),
-      element("p", { class: "note" }, element("a", { href: "#models" }, t("hello_larger")))]);
+  })));
+  if (!isHome && chosenModel()) offer([t("idea_explain"), t("idea_plan"), t("idea_write")]);
+  else if (settings.example) import("./home.js").then(({ examples }) => offer(examples()));
+  else if (isHome) offers.append(button(t("try_example"), () => choose({ example: true }), { class: "main" }));
+  const toModels = (text) => element("p", { class: "note" }, element("a", { href: "#models" }, text));
+  return element("li", { class: "hero" }, element("h2", {}, t("hello")), isHome && element("p", {}, t("hello_home")), offers,
+    isHome && toModels(t("hello_larger")), isModelMissing() && toModels(t("hello_none")),
+    element("p", { class: "note keyboard" }, t("hello_keys")));
 }
 
 function fitMessage() {
   const field = byId("message");
   field.style.height = "auto";
   field.style.height = `${field.scrollHeight + 2}px`;
-}
-
-export function showHistory(isOpen) {
-  byId("history").classList.toggle("open", isOpen);
-  byId("show-history").setAttribute("aria-expanded", String(isOpen));
-  if (isOpen) byId("history").querySelector("button").focus();
-}
-
-export function renderHistory() {
-  const items = conversations().map((each) => element("li", {},
-    button(each.title || t("new_chat"), () => open(each), { title: each.title, "aria-current": each.id === talk.id && "true" }),
-    button("✕", () => remove(each), { class: "icon", "aria-label": `${t("delete")}: ${each.title}` })));
-  byId("history").replaceChildren(
-    button(t("new_chat"), () => { showHistory(false); newChat(); byId("message").focus(); }, { class: "main" }),
-    items.length ? element("ul", {}, items) : element("p", { class: "note" }, t("nothing_kept")),
-    items.length ? button(t("delete_all"), removeAll, { class: "small bad" }) : "");
-}
-
-function open(each) {
-  showHistory(false);
-  location.hash = "#chat";
-  show(each);
-}
-
-function remove(each) {
-  forget(each.id);
-  if (each.id === talk.id) show(newConversation());
-  renderHistory();
-}
-
-async function removeAll() {
-  if (!(await confirmed(t("delete_all_sure"), t("delete"), t("cancel")))) return;
-  forgetAll();
-  show(newConversation());
 }

@@ -1,19 +1,46 @@
 // An example home for trying the built-in model where no Home Assistant is at hand: its devices exist on this page
 // only. What the model asks for is done to them, and reported in the form in which Home Assistant reports it.
 
-const AREAS = [["kitchen", "Kitchen"], ["living_room", "Living room"], ["bedroom", "Bedroom"]];
+import { language } from "./i18n.js";
+
+const NAMES = {
+  en: ["Kitchen", "Living room", "Bedroom", "Kitchen lamp", "Floor lamp", "Bedside lamp", "Coffee machine", "Ceiling fan", "Blinds", "Outside temperature"],
+  de: ["Küche", "Wohnzimmer", "Schlafzimmer", "Küchenlampe", "Stehlampe", "Nachttischlampe", "Kaffeemaschine", "Deckenventilator", "Jalousie", "Außentemperatur"],
+  fr: ["Cuisine", "Salon", "Chambre", "Lampe de cuisine", "Lampadaire", "Lampe de chevet", "Machine à café", "Ventilateur", "Store", "Température extérieure"],
+  es: ["Cocina", "Salón", "Dormitorio", "Lámpara de cocina", "Lámpara de pie", "Lámpara de noche", "Cafetera", "Ventilador", "Persiana", "Temperatura exterior"],
+  nl: ["Keuken", "Woonkamer", "Slaapkamer", "Keukenlamp", "Staande lamp", "Bedlamp", "Koffiezetapparaat", "Plafondventilator", "Jaloezie", "Buitentemperatuur"],
+  it: ["Cucina", "Soggiorno", "Camera", "Lampada della cucina", "Lampada da terra", "Lampada da comodino", "Macchina del caffè", "Ventilatore", "Tapparella", "Temperatura esterna"],
+};
+const EXAMPLES = {
+  en: ["Turn on the kitchen lamp", "How warm is it outside?", "Close the blinds", "Turn off all lights"],
+  de: ["Schalte die Küchenlampe ein", "Wie warm ist es draußen?", "Schließe die Jalousie", "Schalte alle Lichter aus"],
+  fr: ["Allume la lampe de cuisine", "Quelle est la température extérieure ?", "Ferme le store", "Éteins toutes les lumières"],
+  es: ["Enciende la lámpara de cocina", "¿Cuál es la temperatura exterior?", "Baja la persiana", "Apaga todas las luces"],
+  nl: ["Doe de keukenlamp aan", "Hoe warm is het buiten?", "Sluit de jaloezie", "Doe alle lampen uit"],
+  it: ["Accendi la lampada della cucina", "Quanto è la temperatura esterna?", "Chiudi la tapparella", "Spegni tutte le luci"],
+};
+const AREAS = ["kitchen", "living_room", "bedroom"];
 const DEVICES = [
-  ["light.kitchen_lamp", "Kitchen lamp", "kitchen", "off"],
-  ["light.floor_lamp", "Floor lamp", "living_room", "on"],
-  ["light.bedside_lamp", "Bedside lamp", "bedroom", "off"],
-  ["switch.coffee_machine", "Coffee machine", "kitchen", "off"],
-  ["fan.ceiling_fan", "Ceiling fan", "living_room", "off"],
-  ["cover.blinds", "Blinds", "living_room", "open"],
-  ["sensor.outside", "Outside temperature", null, "7.5", { device_class: "temperature", unit: "°C" }],
+  ["light.kitchen_lamp", "kitchen", "off"],
+  ["light.floor_lamp", "living_room", "on"],
+  ["light.bedside_lamp", "bedroom", "off"],
+  ["switch.coffee_machine", "kitchen", "off"],
+  ["fan.ceiling_fan", "living_room", "off"],
+  ["cover.blinds", "living_room", "open"],
+  ["sensor.outside", null, "7.5", { device_class: "temperature", unit: "°C" }],
 ];
 
-const home = DEVICES.map(([id, name, area, state, more]) =>
-  ({ id, name, area, state, domain: id.split(".")[0], attributes: {}, ...more }));
+const home = DEVICES.map(([id, area, state, more]) => ({ id, name: "", area, state, domain: id.split(".")[0], attributes: {}, ...more }));
+
+/** What may be said to this home, in the person's language. */
+export const examples = () => EXAMPLES[language()];
+
+const areas = () => AREAS.map((id, index) => ({ id, name: NAMES[language()][index] }));
+
+function named() {
+  for (const [index, device] of home.entries()) device.name = NAMES[language()][AREAS.length + index];
+  return home;
+}
 
 const TEXT = { type: "string" };
 const TEXTS = { type: "array", items: TEXT };
@@ -40,9 +67,8 @@ const ACTIONS = {
 };
 
 /** What a request says of the example home. */
-export function homeFields(language) {
-  const areas = AREAS.map(([id, name]) => ({ id, name }));
-  return { tools: TOOLS, home: { entities: home, areas, language, now: new Date().toISOString() } };
+export function homeFields() {
+  return { tools: TOOLS, home: { entities: named(), areas: areas(), language: language(), now: new Date().toISOString() } };
 }
 
 /** Do what a call asks, to the example; the result as a tool message tells it. */
@@ -56,7 +82,7 @@ export function act(name, target) {
 }
 
 function fits(device, { name, area, domain }) {
-  const areaName = AREAS.find(([id]) => id === device.area)?.[1];
+  const areaName = areas().find(({ id }) => id === device.area)?.name;
   if (device.domain === "sensor") return false;
   return (!name || same(device.name, name)) && (!area || same(areaName ?? "", area)) && (!domain || [domain].flat().includes(device.domain));
 }

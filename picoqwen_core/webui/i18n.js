@@ -1,32 +1,63 @@
-// What the page says, in the person's language. English is always there; the others are fetched when chosen.
+// What the page says, in the person's language: text_*.js for the chat, more_*.js for the pages that are fetched later.
 
-import english from "./text_en.js";
+import { houseLanguage } from "./house.js";
 import { settings } from "./store.js";
 
 export const LANGUAGES = { en: "English", de: "Deutsch", fr: "Français", es: "Español", nl: "Nederlands", it: "Italiano" };
 
-let texts = english;
+let texts = {};
+let more = {};
+let isMoreWanted = false;
 
-/** The language chosen, or the first of the browser's that there is. */
+/** The language chosen, or Home Assistant's around this page, or the first of the browser's that there is. */
 export function language() {
-  const wanted = [settings.language, ...navigator.languages].map((tag) => tag.slice(0, 2).toLowerCase());
+  const wanted = [settings.language, houseLanguage(), ...navigator.languages].map((tag) => tag.slice(0, 2).toLowerCase());
   return wanted.find((tag) => tag in LANGUAGES) ?? "en";
 }
 
 export async function loadTexts() {
-  const tag = language();
-  try {
-    texts = tag === "en" ? english : (await import(`./text_${tag}.js`)).default;
-  } catch {
-    texts = english;
-  }
-  document.documentElement.lang = texts === english ? "en" : tag;
+  texts = await load("text");
+  if (isMoreWanted) more = await load("more");
   translatePage();
 }
 
+/** What the models, status and agents pages and the dialogs say and look like. */
+export async function loadMore() {
+  if (isMoreWanted) return;
+  [more] = await Promise.all([load("more"), loadStyle()]);
+  isMoreWanted = true;
+}
+
+function loadStyle() {
+  const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: "ui/more.css" });
+  document.head.append(link);
+  return new Promise((resolve, reject) => {
+    link.addEventListener("load", resolve);
+    link.addEventListener("error", () => {
+      link.remove();
+      reject(new Error("more.css"));
+    });
+  });
+}
+
+async function load(kind) {
+  const tag = language();
+  try {
+    const { default: found } = await import(`./${kind}_${tag}.js`);
+    document.documentElement.lang = tag;
+    return found;
+  } catch (error) {
+    if (tag === "en") throw error;
+    document.documentElement.lang = "en";
+    return (await import(`./${kind}_en.js`)).default;
+  }
+}
+
+export const isText = (key) => key in texts || key in more;
+
 /** t("first_after", {time: "1 s"}) */
 export function t(key, values = {}) {
-  const text = texts[key] ?? english[key] ?? key;
+  const text = texts[key] ?? more[key] ?? key;
   return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 

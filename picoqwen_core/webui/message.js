@@ -1,33 +1,69 @@
-// One message of a conversation as it is shown: text, folded thinking, what tools did, how fast it was.
+// One message of a conversation as it is shown: text, folded thinking, what tools did, who answered and how fast.
 //
-// A message is {role, content, reasoning?, calls?: [{name, args, result?}], stats?, error?}.
+// A message is {role, content, reasoning?, calls?: [{name, args, result?}], stats?, served?, note?, isWaiting?}.
 
-import { button, element } from "./dom.js";
-import { number, t } from "./i18n.js";
-import { markdown } from "./markdown.js";
+import { button, copyButton, element, iconButton } from "./dom.js";
+import { isText, number, t } from "./i18n.js";
+import { grow, markdown } from "./markdown.js";
 
-/** A list item; `actions` maps edit, retry, copy to what they do, where they are offered. */
-export function messageItem(message, actions = {}) {
+/** Its list item, and how that is brought up to date; nothing is made anew that is as it was. */
+export function shown(message) {
   const isUser = message.role === "user";
-  const item = element("li", { class: message.role }, element("h2", {}, isUser ? t("you") : message.model || t("answer")));
-  if (message.reasoning) item.append(thought(message));
-  if (message.calls?.length) item.append(element("ul", { class: "did" }, message.calls.map(callItem)));
-  if (isUser) item.append(element("div", { class: "text plain" }, message.content));
-  else if (message.content || message.isWaiting) {
-    item.append(element("div", { class: message.isWaiting ? "text waiting" : "text" }, markdown(message.content)));
-  }
-  if (message.note) item.append(element("p", { class: "note" }, t(message.note)));
-  if (message.served) item.append(element("p", { class: "note served" }, servedText(message.served)));
-  if (message.stats) item.append(element("p", { class: "stats" }, statsText(message.stats)));
-  const offered = Object.entries(actions).map(([name, act]) => button(t(name), act, { class: "small" }));
-  if (offered.length) item.append(element("div", { class: "acts" }, offered));
-  return item;
+  const text = element("div", { class: isUser ? "text plain" : "text", dir: isUser && "auto" });
+  const foot = element("div", { class: "foot" });
+  const name = element("h2", { class: isUser && "sr" }, isUser ? t("you") : "");
+  const above = isUser ? null : aboveAnswer(message);
+  const item = element("li", { class: message.role }, name, above?.parts, text, foot);
+  return {
+    item,
+    /** While the answer grows. */
+    grow() {
+      if (isUser) {
+        text.textContent = message.content;
+        return;
+      }
+      name.textContent = message.model || t("answer");
+      above.grow();
+      text.classList.toggle("waiting", message.isWaiting === true);
+      text.hidden = !message.content && !message.isWaiting;
+      grow(text, message.content);
+    },
+    /** `actions` maps edit and retry to what they do, where they are offered; null while the answer comes. */
+    end(actions, hasNote) {
+      const offered = Object.entries(actions ?? {}).map(([key, act]) => iconButton(key, t(key), act));
+      const copies = actions && !isUser && message.content && copyButton(() => message.content);
+      foot.replaceChildren(...[
+        hasNote && message.note && element("p", { class: "note whole" }, t(message.note)),
+        element("div", { class: "acts" }, copies, offered),
+        message.stats && element("p", { class: "stats" }, statsText(message.stats)),
+        message.served && element("p", { class: "served" }, servedText(message.served))].filter(Boolean));
+    },
+  };
+}
+
+/** What was thought and done before the answer. */
+function aboveAnswer(message) {
+  const summary = element("summary", {});
+  const thought = element("div", { class: "thought text" });
+  const fold = element("details", { class: "thinking", hidden: true }, summary, thought);
+  const did = element("ul", { class: "did", hidden: true });
+  return {
+    parts: [fold, did],
+    grow() {
+      fold.hidden = !message.reasoning;
+      summary.textContent = message.isWaiting && !message.content ? t("thinking_now") : t("thought");
+      grow(thought, message.reasoning ?? "");
+      const calls = message.calls ?? [];
+      did.hidden = !calls.length;
+      for (const each of calls.slice(did.childElementCount)) did.append(callItem(each));
+    },
+  };
 }
 
 /** An error in the place of an answer, with what can be done about it. */
 export function errorItem(error, actions) {
   const offered = Object.entries(actions).map(([name, act]) => button(t(name), act, { class: "small" }));
-  return element("li", { class: "error", role: "alert" }, errorText(error), element("div", { class: "acts" }, offered));
+  return element("li", {}, element("div", { class: "error", role: "alert" }, errorText(error), element("div", { class: "acts" }, offered)));
 }
 
 /** What to say of an ApiError; the server's own words where it has any that say more. */
@@ -41,24 +77,16 @@ export function errorText({ code, message }) {
   }[code];
   const isBusy = ["busy", "rate_limited", "too_many_connections", "insufficient_memory"].includes(code);
   const said = known ?? (isBusy ? t("error_busy") : "");
-  const isEnough = !message || ["offline", "cut_off", "unauthorized"].includes(code);
-  return isEnough ? said || code : [said, message].filter(Boolean).join(" ");
-}
-
-function thought(message) {
-  const isNow = message.isWaiting && !message.content;
-  return element("details", {},
-    element("summary", {}, isNow ? t("thinking_now") : t("thought")),
-    element("div", { class: "thought text" }, markdown(message.reasoning)));
+  if (!message || ["offline", "cut_off", "unauthorized"].includes(code)) return said || code;
+  return said ? `${said} (${message})` : message;
 }
 
 function callItem({ name, args, result }) {
   const short = name.split("__").pop();
   const key = `did_${short}`;
   const what = result?.data?.success?.map((each) => each.name).join(", ") || args.name || args.area || "";
-  const isKnown = t(key) !== key;
   const value = args.brightness == null ? what : `${what} (${number(args.brightness)} %)`;
-  const text = result?.error ? t("did_nothing", { what: result.error }) : isKnown ? t(key, { what: value }) : t("did_other", { name: short });
+  const text = result?.error ? t("did_nothing", { what: result.error }) : isText(key) ? t(key, { what: value }) : t("did_other", { name: short });
   return element("li", {}, element("details", {}, element("summary", {}, text),
     element("code", {}, `${name} ${JSON.stringify(args)}`)));
 }
@@ -88,3 +116,6 @@ function statsText({ tokens, firstMs, rate, prompt, cached }) {
   if (cached) parts.push(t("cached", { count: number(cached), all: number(prompt) }));
   return parts.join(" · ");
 }
+
+/** Markdown in a box of its own. */
+export const textBox = (text) => element("div", { class: "text" }, markdown(text));

@@ -1,7 +1,7 @@
 // The models view: what is installed and what there is; load, unload, delete, download.
 
 import { call } from "./api.js";
-import { knownModels, readModels } from "./choice.js";
+import { chosenModel, knownModels, readModels } from "./choice.js";
 import { announce, button, byId, confirmed, element } from "./dom.js";
 import { megabytes, number, t } from "./i18n.js";
 import { errorText } from "./message.js";
@@ -82,11 +82,13 @@ function installedCard(model) {
   const { id, state } = model;
   const path = `api/v1/models/${encodeURIComponent(id)}`;
   const words = { ready: "loaded", starting: "loading", failed: "broken" };
-  const badges = [badge(t(words[state] ?? "not_loaded"), model.loaded), model.built_in && badge(t("built_in"))];
+  const isUsed = id === chosenModel()?.id;
+  const badges = [badge(t(words[state] ?? "not_loaded"), model.loaded), model.built_in && badge(t("built_in")), isUsed && badge(t("used"), true)];
   const facts = [megabytes(model.size / 1e6), model.quantization, model.context_length && t("context", { count: number(model.context_length) }),
     model.memory_mb && t("in_memory", { memory: megabytes(model.memory_mb) }), model.error];
   const signal = () => AbortSignal.timeout(MINUTES_TO_LOAD * 60_000);
-  const actions = [act("use", id, () => use(id), { class: "main" })];
+  const actions = isUsed ? [] : [act("use", id, () => use(id), { class: "main" })];
+  if (state === "starting") return card(id, badges, facts, actions);
   if (!model.loaded) actions.push(act("load", id, () => call("POST", `${path}/load`, {}, { signal: signal() })));
   else if (!model.built_in) actions.push(act("unload", id, () => call("POST", `${path}/unload`, {})));
   if (!model.built_in) actions.push(act("delete", id, () => remove(id, path), { class: "bad" }));
@@ -118,7 +120,9 @@ function jobCard(job) {
   const bar = element("progress", { max: job.size || 1, value: job.size ? job.received : null, "aria-label": name });
   const facts = [job.size && t("of", { received: megabytes(job.received / 1e6), size: megabytes(job.size / 1e6) }), job.error?.message];
   const cancel = act("cancel", job.id, () => call("DELETE", `api/v1/downloads/${encodeURIComponent(job.id)}`));
-  return card(name, badge(t(`state_${job.state}`), job.state === "done"), facts, isRunning(job) ? [bar, cancel] : []);
+  const again = act("retry", job.id, () => download({ repository: job.repository, file: job.file }));
+  const actions = isRunning(job) ? [bar, cancel] : job.state === "done" ? [] : [again];
+  return card(name, badge(t(`state_${job.state}`), job.state === "done"), facts, actions);
 }
 
 function otherForm(typed) {

@@ -21,14 +21,17 @@ function isOurs(request) {
 
 // The server first, which answers 304 where nothing is new: files of two versions are never mixed.
 async function answer(request) {
+  let refused = Response.error();
   try {
     const response = await fetch(request, { signal: AbortSignal.timeout(SECONDS_TO_WAIT * 1000) });
-    if (response.status < 500) return response;
+    if (response.ok || response.type === "opaqueredirect") return response;
+    refused = response;
   } catch {
     // Fall through to what was kept.
   }
-  const kept = await (await caches.open(CACHE)).match(request, { ignoreSearch: true });
-  return kept ?? Response.error();
+  // A proxy answers too where the server is gone, or where nobody is logged in any more.
+  const kept = await (await caches.open(CACHE)).match(request, { ignoreSearch: true, ignoreVary: true });
+  return kept ?? refused;
 }
 
 async function removeOthers() {

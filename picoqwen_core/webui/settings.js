@@ -24,7 +24,7 @@ export async function showSettings() {
   const theme = select([["", t("automatic")], ["light", t("light")], ["dark", t("dark")]], settings.theme);
   const lite = element("input", { type: "checkbox", checked: isLite() });
   const key = keyField();
-  const content = [row("language", languages), row("theme", theme), row("lite", lite), row("key", key),
+  const content = [row("language", languages), row("theme", theme), row("lite", lite), element("p", { class: "note" }, t("lite_hint")), row("key", key),
     element("p", { class: "note" }, t("key_hint"))];
   if ((await dialog(t("settings"), content, saveButtons())) !== "save") return false;
   const chosen = lite.checked === isLite() ? settings.lite : lite.checked;

@@ -1,8 +1,8 @@
 // The status view: what the server and its models do now, with two small plots of the last minutes.
 
 import { call } from "./api.js";
-import { button, byId, element } from "./dom.js";
-import { megabytes, number, t } from "./i18n.js";
+import { button, byId, element, svg } from "./dom.js";
+import { isText, megabytes, number, t } from "./i18n.js";
 import { errorText } from "./message.js";
 import { isLite } from "./store.js";
 
@@ -55,7 +55,7 @@ function draw(view, status, health, lines) {
     ]),
     ...health.engines.flatMap((engine) => engineBlock(engine, status.engines.find(({ model }) => model === engine.model))),
     ...(health.hybrid ? hybridBlock(health.hybrid) : []),
-    ...(isLite() ? [] : plots()),
+    isLite() ? "" : element("div", { class: "plots" }, plots()),
     lines.length ? logBlock(lines, isLogOpen) : "",
     element("p", { class: "note" }, `Pico-Qwen ${health.version}`), refreshButton());
   if (isLogOpen) view.querySelector(".log pre").scrollTop = place;
@@ -91,11 +91,13 @@ function hybridBlock({ failovers, providers, budget }) {
   const items = providers.map(({ name, model, condition, latency_ms: latency, answers, failures, error }) => {
     const said = [latency != null && `${number(latency)} ms`, `${t("answers")} ${number(answers)}`, failures && `${t("failures")} ${number(failures)}`, error];
     const title = model.startsWith(`${name}/`) ? model : `${name} – ${model}`;
-    return element("li", {}, element("h3", {}, title, element("span", { class: condition === "ok" || condition === "healthy" ? "badge good" : "badge" }, condition)),
+    return element("li", {}, element("h3", {}, title, element("span", { class: condition === "healthy" ? "badge good" : "badge" }, conditionText(condition))),
       element("p", { class: "note" }, said.filter(Boolean).join(" · ")));
   });
   return [element("h2", {}, t("servers")), facts(pairs), element("ul", { class: "cards" }, items)];
 }
+
+const conditionText = (condition) => (isText(`cond_${condition}`) ? t(`cond_${condition}`) : condition);
 
 function logBlock(lines, isOpen) {
   const pane = element("pre", { tabindex: "0", "aria-label": t("log") }, lines.join("\n"));
@@ -104,6 +106,7 @@ function logBlock(lines, isOpen) {
 }
 
 function duration(seconds) {
+  if (seconds < 60) return t("seconds", { s: Math.floor(seconds) });
   const minutes = Math.floor(seconds / 60);
   return minutes < 60 ? t("minutes", { m: minutes }) : t("hours", { h: Math.floor(minutes / 60), m: minutes % 60 });
 }
@@ -111,20 +114,15 @@ function duration(seconds) {
 function plots() {
   const rates = samples.slice(1).map(({ at, written }, index) =>
     Math.max(0, ((written - samples[index].written) * 1000) / (at - samples[index].at)));
-  return [["memory_plot", samples.map(({ memory }) => memory)], ["speed_plot", rates]].flatMap(([key, values]) => plot(t(key), values));
+  return [["memory_plot", samples.map(({ memory }) => memory)], ["speed_plot", rates]].map(([key, values]) => plot(t(key), values));
 }
 
 function plot(title, values) {
-  if (values.length < 2) return [];
+  if (values.length < 2) return null;
   const most = Math.max(...values, 1e-9);
   const points = values.map((value, index) => `${(index * 100) / (values.length - 1)},${38 - (value / most) * 34}`).join(" ");
-  const make = (tag, attributes) => {
-    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-    return made;
-  };
-  const label = `${title}: ${number(values.at(-1), 1)} (max. ${number(Math.max(...values), 1)})`;
-  const svg = make("svg", { viewBox: "0 0 100 40", preserveAspectRatio: "none", class: "plot", role: "img", "aria-label": label });
-  svg.append(make("polygon", { points: `0,40 ${points} 100,40` }), make("polyline", { points }));
-  return [element("p", { class: "note", "aria-hidden": "true" }, label), svg];
+  const label = t("plot_label", { what: title, now: number(values.at(-1), 1), most: number(Math.max(...values), 1) });
+  return element("div", {}, element("p", { class: "note", "aria-hidden": "true" }, label),
+    svg("svg", { viewBox: "0 0 100 40", preserveAspectRatio: "none", class: "plot", role: "img", "aria-label": label },
+      svg("polygon", { points: `0,40 ${points} 100,40` }), svg("polyline", { points })));
 }

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.container.supervisor import SESSION
 
@@ -17,6 +17,8 @@ FLAGS = [
 ]
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 DESKTOP = {"viewport": {"width": 1200, "height": 800}}
+# What Home Assistant's frontend sets for who is logged in.
+INGRESS_COOKIE = {"name": "ingress_session", "value": SESSION, "url": "http://127.0.0.1"}
 # Generous, since the machine may be busy; nothing waits so long when all is well.
 MILLISECONDS = 30_000
 
@@ -62,6 +64,13 @@ def scripted(way: tuple[str, ...]) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def scripted_directly() -> Iterator[str]:
+    """The same, without ingress."""
+    with stand_in() as (_, url):
+        yield url
+
+
+@pytest.fixture(scope="session")
 def product() -> Iterator[str]:
     """URL of the whole product with its built-in model."""
     with process(sys.executable, "-m", "picoqwen_core", "serve", "--port", "0") as (_, url):
@@ -74,6 +83,15 @@ def browser() -> Iterator[Browser]:
         yield playwright.chromium.launch(executable_path=os.environ["CHROMIUM"], args=FLAGS)
 
 
+@contextmanager
+def browser_context(browser: Browser, width: int, **options) -> Iterator[BrowserContext]:
+    """A fresh profile at this width: a phone, a tablet or a desktop by it."""
+    screen = {**(DESKTOP if width > 900 else PHONE), "viewport": {"width": width, "height": 740}}
+    with browser.new_context(**{"locale": "en-US", **screen, **options}) as context:
+        context.add_cookies([INGRESS_COOKIE])
+        yield context
+
+
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Open a URL in a fresh profile: `page = visit(url, **PHONE)`; no script may fail."""
@@ -83,8 +101,7 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
         def open_page(url: str, **options) -> Page:
             context = browser.new_context(**{"locale": "en-US", **DESKTOP, **options})
             stack.callback(context.close)
-            # What Home Assistant's frontend sets for who is logged in.
-            context.add_cookies([{"name": "ingress_session", "value": SESSION, "url": "http://127.0.0.1"}])
+            context.add_cookies([INGRESS_COOKIE])
             page = context.new_page()
             page.set_default_timeout(MILLISECONDS)
             page.on("pageerror", lambda error: failures.append(str(error)))

@@ -10,6 +10,7 @@ full queue, a model that breaks off. Everything but the provider is the product.
 import argparse
 import asyncio
 import gzip
+import os
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
@@ -33,6 +34,35 @@ ATTACK = (
     "| a | b |\n|---|---|\n| 1 | <b>2</b> |\n\n```js\n</code><script>window.hacked=1</script>\n```\n"
     "\n- one\n- two"
 )
+
+LONG_WORD = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
+RICH = f"""## What it can do
+
+A paragraph with **strong**, *soft*, ~~gone~~ and `code` words, a [link](https://example.org) and {LONG_WORD}.
+
+1. First this,
+2. then that:
+   - with a part
+   - and another
+
+> Somebody said so.
+
+```python
+def answer(question: str, patience: float = 42.0) -> str:
+    \"\"\"A line that is much too long for a phone and has to scroll in its own pane.\"\"\"
+    return "yes" if patience else "no"
+```
+
+| Model | Size | Memory | Speed on a Raspberry Pi 5 | Good for |
+|---|---:|---:|---:|---|
+| Qwen3 0.6B | 0.6 GB | 1.2 GB | 18 tokens/s | short answers |
+| Qwen3 4B | 2.5 GB | 3.1 GB | 3 tokens/s | nearly everything else |
+
+---
+
+### And so on
+"""
+RTL = "مرحبا! تم إطفاء **مصباح المطبخ**.\n\n- أولا\n- ثانيا\n\n```\nlight.turn_off\n```"
 
 
 class Scripted:
@@ -67,19 +97,32 @@ class Scripted:
             self.is_busy = False
             raise BusyError("the queue is full")
         for delta in self._deltas(said, request):
-            if said == "slowly":
+            if said in ("slowly", "fall"):
                 await asyncio.sleep(0.05)
             yield delta
+            if said == "fall" and "word20 " in delta.content:
+                # As when the machine loses its power.
+                os._exit(1)
         if said == "break":
             raise EngineUnavailable("the engine was killed")
         served = Served("shed", "large-model", 0.0021, ("local failed",)) if said == "who" else None
         yield ChatDelta(finish_reason="stop", usage=Usage(12, 400, 3), served=served)
 
     def _deltas(self, said: str, request: ChatRequest) -> list[ChatDelta]:
-        if said == "slowly":
+        if said in ("slowly", "fall"):
             return [ChatDelta(f"word{index} ") for index in range(400)]
         if said == "attack":
             return [ChatDelta(ATTACK)]
+        if said == "rich":
+            return [ChatDelta(RICH)]
+        if said.startswith("echo "):
+            # In pieces that cut everything that can be cut.
+            text = said.removeprefix("echo ")
+            return [ChatDelta(text[at : at + 7]) for at in range(0, len(text), 7)]
+        if said == "long":
+            return [ChatDelta(f"Line {index} of a long answer.\n\n" + "word " * 18) for index in range(1000)]
+        if said.startswith("rtl"):
+            return [ChatDelta(RTL)]
         if said == "think":
             return [ChatDelta(reasoning="a deep thought"), ChatDelta("thought through")]
         system = [message.content for message in request.messages if message.role == "system"]

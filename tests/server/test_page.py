@@ -5,25 +5,30 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import get_args
 
 import pytest
 from aiohttp import web
 
+from picoqwen_core.agents.orchestrator import built_in_flows
 from picoqwen_core.errors import EngineUnavailable
+from picoqwen_core.health import Condition
 from picoqwen_core.messages import ChatDelta
 from picoqwen_core.server.page import FOLDER, POLICY, assets
+from picoqwen_core.server.page_text import page_in
 from picoqwen_core.upstreams import STRATEGIES
 from tests.server.conftest import END, ROOT, FakeProvider
 
 PLAIN = {"Accept-Encoding": "identity"}
 MOST_PACKED_BYTES = 60_000
 # Fetched when they are first needed: other languages, and what the chat can do without.
-LATER = {"agents.js", "home.js", "models.js", "settings.js", "status.js"}
+LATER = {"agents.js", "home.js", "models.js", "more.css", "settings.js", "status.js"}
 FIRST_LOAD = (
     {path.name for path in FOLDER.iterdir()}
     - LATER
     - {path.name for path in FOLDER.glob("text_*.js") if path.name != "text_en.js"}
+    - {path.name for path in FOLDER.glob("more_*.js")}
 )
 
 
@@ -122,7 +127,8 @@ def test_the_page_fetches_all_that_it_needs_at_once():
         found = {
             name for text in texts for name in re.findall(r'^import .+ from "\./(.+?)";', text, re.MULTILINE)
         } - needed
-    assert told == needed - {"app.js"}
+    # The texts are named by their language.
+    assert told == needed - {"app.js"} | {"text_en.js"}
     assert needed & LATER == set()
 
 
@@ -281,35 +287,99 @@ async def test_forms_count_for_the_rate_and_files_do_not(serve, http):
         assert response.status == 429
 
 
-def texts_of(language: str) -> dict[str, str]:
-    lines = (FOLDER / f"text_{language}.js").read_text().splitlines()
+def texts_in(kind: str, language: str) -> dict[str, str]:
+    lines = (FOLDER / f"{kind}_{language}.js").read_text().splitlines()
     return {
         key: json.loads(text)
         for key, text in (re.match(r'  (\w+): (".*"),$', line).groups() for line in lines[1:-1])
     }
 
 
+@pytest.mark.parametrize("kind", ["text", "more"])
 @pytest.mark.parametrize("language", ["de", "fr", "es", "nl", "it"])
-def test_a_language_says_everything_with_the_same_values(language):
-    english, other = texts_of("en"), texts_of(language)
-    # What the built-in model is asked stays in the language that it understands.
-    assert set(other) == {key for key in english if not key.startswith("ask_")}
+def test_a_language_says_everything_with_the_same_values(language, kind):
+    english, other = texts_in(kind, "en"), texts_in(kind, language)
+    assert list(other) == list(english)
     for key, text in other.items():
         assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", english[key])), key
         assert text.strip(), key
 
 
+def code_of(names: Iterable[str]) -> str:
+    return "".join((FOLDER / name).read_text() for name in names)
+
+
 def test_every_text_is_used_and_every_used_text_is_there():
-    code = "".join(path.read_text() for path in FOLDER.glob("*.js") if not path.name.startswith("text_"))
+    scripts = {path.name for path in FOLDER.glob("*.js") if not re.match("(text|more)_", path.name)}
+    at_once, later = scripts - LATER, scripts & LATER
     page = (FOLDER / "index.html").read_text()
-    english = texts_of("en")
-    used = set(re.findall(r'data-t(?:-label|-placeholder)?="(\w+)"', page)) | set(
-        re.findall(r'\bt\("(\w+)"', code)
-    )
-    assert used <= set(english)
-    words = set(re.findall(r"\w+", code)) | used
-    composed = ("did_Hass", "state_", "run_", "rung_")
-    assert [key for key in english if key not in words and not key.startswith(composed)] == []
+    first, more = texts_in("text", "en"), texts_in("more", "en")
+    assert first.keys() & more.keys() == set()
+    used = set(re.findall(r'data-t(?:-label|-placeholder)?="(\w+)"', page))
+    # Where no JavaScript runs it is the server that says it.
+    assert {key for key in used if key.startswith("nojs_")} <= more.keys()
+    used = {key for key in used if not key.startswith("nojs_")}
+    used |= set(re.findall(r'\bt\("(\w+)"', code_of(at_once)))
+    assert used <= first.keys()
+    assert set(re.findall(r'\bt\("(\w+)"', code_of(later))) <= first.keys() | more.keys()
+    words = set(re.findall(r"\w+", code_of(scripts))) | used
+    composed = ("did_Hass", "state_", "run_", "rung_", "flow_", "about_", "step_", "cond_", "nojs_")
+    assert [key for key in {**first, **more} if key not in words and not key.startswith(composed)] == []
+
+
+def test_what_comes_with_the_server_has_a_name_in_every_language():
+    said = texts_in("more", "en")
+    assert {f"cond_{condition}" for condition in get_args(Condition.__value__)} <= said.keys()
+    for name, flow in built_in_flows().items():
+        assert said[f"flow_{name}"] == name
+        assert said[f"about_{name}"] == flow.description
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("de-DE,de;q=0.9,en;q=0.8", "de"),
+        ("pt-BR,pt;q=0.9,es;q=0.8,en;q=0.7", "es"),
+        ("en;q=0.2, fr;q=0.8", "fr"),
+        ("nl;q=0, it", "it"),
+        ("ja", "en"),
+        ("", "en"),
+        ("*;q=x,;;,q=", "en"),
+    ],
+)
+async def test_the_page_comes_in_the_language_of_the_browser(serve, http, accepted, language):
+    url = await serve(FakeProvider(END))
+    _, headers, page = await get(http, f"{url}/", **PLAIN, **{"Accept-Language": accepted})
+    said = texts_in("text", language) | texts_in("more", language)
+    assert f'<html lang="{language}">' in page.decode()
+    assert f'href="ui/text_{language}.js"' in page.decode()
+    assert f">{said['nojs_note']}<" in html.unescape(page.decode())
+    assert f'placeholder="{said["message_hint"]}"' in html.unescape(page.decode())
+    assert headers["Vary"] == "Accept-Encoding, Accept-Language"
+    again = {**PLAIN, "If-None-Match": headers["ETag"]}
+    assert (await get(http, f"{url}/", **again, **{"Accept-Language": accepted}))[0] == 304
+    other = "en" if language != "en" else "de"
+    assert (await get(http, f"{url}/", **again, **{"Accept-Language": other}))[0] == 200
+
+
+def test_the_english_of_the_page_is_that_of_its_texts():
+    assert page_in("en") == (FOLDER / "index.html").read_text()
+
+
+async def test_the_form_answers_in_the_language_of_the_browser(serve, http):
+    url = await serve(FakeProvider(ChatDelta("hallo"), END))
+    _, page = await send_form(http, url, {"Accept-Language": "de"}, message="hallo")
+    assert "<h2>Du</h2>" in page
+    assert "<h2>Antwort</h2>" in page
+
+
+def test_scripts_are_sent_without_their_comments():
+    for path in FOLDER.glob("*.js"):
+        kept = [line.strip() for line in assets()[path.name].body.decode().splitlines()]
+        assert not [line for line in kept if line.startswith(("//", "/*", "*"))]
+        if path.name != "service-worker.js":
+            lost = {line.strip() for line in path.read_text().splitlines()} - set(kept)
+            assert all(re.match(r"$|//|/\*\*|\*", line) for line in lost), path.name
 
 
 def test_the_page_offers_every_way_to_choose_who_is_asked_first():
