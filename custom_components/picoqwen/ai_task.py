@@ -55,6 +55,10 @@ class PicoQwenAITask(AgentEntity, ai_task.AITaskEntity):
     ) -> ai_task.GenDataTaskResult:
         """Let the model write; a structure is kept by the server's grammar, and checked all the same."""
         await self._async_instruct(task, chat_log)
+        # Whoever brings the tools is told what they did; sets of actions ask too.
+        async_guard(
+            chat_log.llm_api, async_actions_apis(self.hass, self.subentry.data.get(CONF_LLM_HASS_API))
+        )
         options = {**self.request_options(), "model": self._model()}
         if task.structure is not None:
             schema = schema_of(task.structure, chat_log.llm_api)
@@ -100,7 +104,6 @@ class PicoQwenAITask(AgentEntity, ai_task.AITaskEntity):
             await chat_log.async_provide_llm_data(asked, task.llm_api or apis, prompt)
         except conversation.ConverseError as err:
             raise _task_error("task_options", error=str(err)) from err
-        async_guard(chat_log.llm_api, async_actions_apis(self.hass, apis))
 
     @override
     async def _async_evaluate(self, task: Any) -> Any:

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     UNAVAILABLE = "unavailable"
     UNABLE = "unable"
     NO_REACTION = "no_reaction"
+    OTHERWISE = "otherwise"
 
 
 # The domains of what a tool is for, where it finds by area alone.
@@ -110,6 +111,22 @@ def of_action(action: str, data: Arguments) -> tuple[str, Arguments]:
     return tool, data
 
 
+def as_meant(arguments: Arguments) -> dict[str, Any]:
+    """The arguments without those that models leave blank, and numbers as such."""
+    given = {key: value for key, value in arguments.items() if value not in (None, "", [])}
+    return {key: _number(value) if key in _NUMBERS else value for key, value in given.items()}
+
+
+def _number(value: Any) -> Any:
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+_NUMBERS = ("brightness", "humidity", "percentage", "position", "temperature", "volume_level", "volume_step")
+
+
 def hindrance(tool: str, arguments: Arguments, state: State) -> Reason | None:
     """Why an entity as it is can do nothing of what is asked; None where nothing is known against it."""
     if state.state == STATE_UNAVAILABLE:
@@ -183,7 +200,8 @@ def reached(tool: str, arguments: Arguments, before: State | None, now: State | 
 def _is_on(arguments: Arguments, before: State | None, now: State) -> bool:
     if now.domain == "script":
         # One that is over already was seen by when it last began.
-        return now.state == "on" or _differs("last_triggered", before, now)
+        began = now.attributes.get("last_triggered")
+        return now.state == "on" or (before is not None and began != before.attributes.get("last_triggered"))
     if now.domain in _HAPPENINGS:
         return before is not None and now.state != before.state
     if now.domain in _ON_STATES:
@@ -239,8 +257,12 @@ def _is_near(asked: Any, shown: Any, tolerance: float) -> bool:
 
 
 def _differs(attribute: str, before: State | None, now: State) -> bool:
-    value = now.attributes.get(attribute)
-    return before is not None and value is not None and value != before.attributes.get(attribute)
+    """Whether a value has begun to change; what was off had none."""
+    was, value = (
+        before.attributes.get(attribute) if before is not None else None,
+        now.attributes.get(attribute),
+    )
+    return was is not None and value is not None and value != was
 
 
 def _share(value: Any, whole: float) -> Any:

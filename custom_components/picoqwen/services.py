@@ -107,12 +107,22 @@ def _handler(hass: HomeAssistant, act: _Act) -> Callable[[ServiceCall], Coroutin
 
 
 def _coordinator(hass: HomeAssistant, entry_id: str | None) -> PicoQwenCoordinator:
-    """That of the entry asked for, or of the first that is loaded."""
-    for entry in hass.config_entries.async_entries(DOMAIN):
-        if entry.state is ConfigEntryState.LOADED and entry_id in (None, entry.entry_id):
-            coordinator: PicoQwenCoordinator = entry.runtime_data
-            return coordinator
-    raise ServiceValidationError(translation_domain=DOMAIN, translation_key="entry_not_loaded")
+    """That of the entry asked for, or of the only one that is loaded."""
+    loaded = [
+        entry
+        for entry in hass.config_entries.async_entries(DOMAIN)
+        if entry.state is ConfigEntryState.LOADED and entry_id in (None, entry.entry_id)
+    ]
+    if not loaded:
+        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="entry_not_loaded")
+    if len(loaded) > 1:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="several_servers",
+            translation_placeholders={"servers": ", ".join(entry.title for entry in loaded)},
+        )
+    coordinator: PicoQwenCoordinator = loaded[0].runtime_data
+    return coordinator
 
 
 async def _generate(coordinator: PicoQwenCoordinator, data: dict[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ WHY = {
     Reason.UNAVAILABLE: "spoken_unavailable",
     Reason.UNABLE: "spoken_unable",
     Reason.NO_REACTION: "spoken_no_reaction",
+    Reason.OTHERWISE: "spoken_otherwise",
 }
 
 

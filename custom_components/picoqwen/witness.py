@@ -15,7 +15,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import intent, llm
 from homeassistant.helpers.event import async_track_state_change_event
 
-from .effects import DOMAINS, Reason, hindrance, is_checked, reached
+from .effects import DOMAINS, Reason, as_meant, hindrance, is_checked, reached
 from .meant import async_named
 
 _LOGGER = logging.getLogger(__name__)
@@ -26,7 +26,9 @@ _NOTES = {
     Reason.UNAVAILABLE: "It is not available: nothing was done to it.",
     Reason.UNABLE: "It cannot do that: nothing was done to it.",
     Reason.NO_REACTION: "It was told, and shows no reaction so far.",
+    Reason.OTHERWISE: "It has changed, and is not as was asked.",
 }
+_HINDERED = (Reason.UNAVAILABLE, Reason.UNABLE)
 _PREFIX = "media_player__"
 
 
@@ -48,7 +50,8 @@ class WitnessedTool(llm.Tool):
         self, hass: HomeAssistant, tool_input: llm.ToolInput, llm_context: llm.LLMContext
     ) -> Any:
         """Refuse what cannot happen, do what can, and see whether it did."""
-        call = _Call(hass, innermost(self.tool).name, tool_input.tool_args, llm_context.assistant)
+        arguments = as_meant(tool_input.tool_args)
+        call = _Call(hass, innermost(self.tool).name, arguments, llm_context.assistant)
         hindered = call.hindered()
         if hindered:
             return _failed((), hindered)
@@ -167,10 +170,19 @@ async def async_unreached(
     await _until(hass, entity_ids, lambda: not missing())
     waiting = missing()
     return [
-        Failed(each, _name(hass, each), hopeless.get(each, Reason.NO_REACTION))
+        Failed(
+            each, _name(hass, each), hopeless.get(each) or _short_of(before.get(each), hass.states.get(each))
+        )
         for each in entity_ids
         if each in hopeless or each in waiting
     ]
+
+
+def _short_of(before: State | None, now: State | None) -> Reason:
+    """Whether nothing came of it, or something else."""
+    if before is None or now is None or (before.state, before.attributes) == (now.state, now.attributes):
+        return Reason.NO_REACTION
+    return Reason.OTHERWISE
 
 
 async def _until(hass: HomeAssistant, entity_ids: Sequence[str], arrived: Callable[[], bool]) -> None:
@@ -235,7 +247,7 @@ def _failed(others: Sequence[dict[str, Any]], failed: Sequence[Failed]) -> llm.T
         "note": notes_on(failed),
     }
     # What was told to do something may do it yet; what was not will not.
-    return llm.ToolResult(data=data, error=all(each.reason is not Reason.NO_REACTION for each in failed))
+    return llm.ToolResult(data=data, error=all(each.reason in _HINDERED for each in failed))
 
 
 def _with_targets(

@@ -13,7 +13,8 @@ from picoqwen_core.messages import ToolCall
 _KEYS = (
     "HassTurnOn HassTurnOff open close lock unlock run HassStopMoving HassLightSet "
     "HassClimateSetTemperature HassMediaPause HassMediaUnpause HassListAddItem HassListCompleteItem "
-    "HassStartTimer HassCancelAllTimers set silent error nothing already unavailable unable"
+    "HassStartTimer HassCancelAllTimers set silent error nothing already unavailable unable "
+    "otherwise"
 ).split()
 _WORDS: dict[str, dict[str, str]] = {
     language: dict(zip(_KEYS, words.split("|"), strict=True))
@@ -22,24 +23,25 @@ _WORDS: dict[str, dict[str, str]] = {
         "Angehalten|Licht eingestellt|Temperatur eingestellt|Pausiert|Läuft weiter|Hinzugefügt|Abgehakt|"
         "Timer gestartet|Timer gestoppt|Erledigt|"
         "Keine Reaktion|Das hat nicht geklappt|Es wurde nichts geändert.|War schon so|Nicht erreichbar|"
-        "Kann das nicht",
+        "Kann das nicht|Nicht wie gewünscht",
         "fr": "Allumé|Éteint|Ouvert|Fermé|Verrouillé|Déverrouillé|Lancé|Arrêté|Lumière réglée|"
         "Température réglée|"
         "En pause|Lecture reprise|Ajouté|Coché|Minuteur lancé|Minuteur arrêté|Fait|Pas de réaction|"
-        "Cela n'a pas marché|Rien n'a été changé.|C'était déjà le cas|Injoignable|Ne peut pas faire cela",
+        "Cela n'a pas marché|Rien n'a été changé.|C'était déjà le cas|Injoignable|"
+        "Ne peut pas faire cela|Pas comme demandé",
         "es": "Encendido|Apagado|Abierto|Cerrado|Cerrado con llave|Abierto con llave|Iniciado|Detenido|"
         "Luz ajustada|Temperatura ajustada|En pausa|Reanudado|Añadido|Marcado|Temporizador iniciado|"
         "Temporizador parado|Hecho|Sin respuesta|No ha funcionado|No se ha cambiado nada.|Ya estaba así|"
-        "No disponible|No puede hacer eso",
+        "No disponible|No puede hacer eso|No como se pidió",
         "nl": "Aangezet|Uitgezet|Geopend|Gesloten|Op slot gedaan|Van het slot gehaald|Gestart|Gestopt|"
         "Licht ingesteld|Temperatuur ingesteld|Gepauzeerd|Speelt verder|Toegevoegd|Afgevinkt|"
         "Timer gestart|"
         "Timer gestopt|Gedaan|Geen reactie|Dat is niet gelukt|Er is niets veranderd.|Was al zo|"
-        "Niet bereikbaar|Kan dat niet",
+        "Niet bereikbaar|Kan dat niet|Niet zoals gevraagd",
         "it": "Acceso|Spento|Aperto|Chiuso|Chiuso a chiave|Sbloccato|Avviato|Fermato|Luce regolata|"
         "Temperatura regolata|In pausa|Ripreso|Aggiunto|Spuntato|Timer avviato|Timer fermato|Fatto|"
         "Nessuna reazione|Non ha funzionato|Non è cambiato nulla.|Era già così|Non raggiungibile|"
-        "Non può farlo",
+        "Non può farlo|Non come richiesto",
     }.items()
 }
 _BY_DOMAIN = {
@@ -85,6 +87,7 @@ def _not_done(outcome: ToolOutcome, words: Mapping[str, str], done: dict[str, li
         ("silent", outcome.failed),
         ("unavailable", outcome.unavailable),
         ("unable", outcome.unable),
+        ("otherwise", outcome.otherwise),
         ("already", outcome.already if not outcome.succeeded else ()),
     ):
         done.setdefault(words[key], []).extend(name for _, name in targets)

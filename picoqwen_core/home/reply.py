@@ -169,6 +169,7 @@ def _collect_failures(outcome: ToolOutcome, failures: list[str]) -> None:
         (outcome.failed, "has not reacted.", "have not reacted."),
         (outcome.unavailable, "is not available.", "are not available."),
         (outcome.unable, "can't do that.", "can't do that."),
+        (outcome.otherwise, "is not as you wanted it.", "are not as you wanted them."),
     ):
         if targets:
             failures.append(_of(targets, one, several))

@@ -14,7 +14,7 @@ class ToolOutcome:
     """Entities (id, name) by what came of a call; `error` is set when it failed as a whole.
 
     already: that were so before; failed: that show no reaction; unavailable and unable: that nothing was done
-    to.
+    to; otherwise: that have changed, but not as was asked.
     """
 
     succeeded: tuple[tuple[str, str], ...] = ()
@@ -23,11 +23,13 @@ class ToolOutcome:
     already: tuple[tuple[str, str], ...] = ()
     unavailable: tuple[tuple[str, str], ...] = ()
     unable: tuple[tuple[str, str], ...] = ()
+    otherwise: tuple[tuple[str, str], ...] = ()
 
     @property
     def names_entities(self) -> bool:
         """Whether it says of any entity what came of it."""
-        return any((self.succeeded, self.already, self.failed, self.unavailable, self.unable))
+        ends = (self.succeeded, self.already, self.failed, self.unavailable, self.unable, self.otherwise)
+        return any(ends)
 
 
 def read_result(content: str) -> ToolOutcome:
@@ -50,13 +52,14 @@ def read_result(content: str) -> ToolOutcome:
 def _outcome(targets: Mapping[str, Any]) -> ToolOutcome:
     """The targets of an intent's response; reasons and "already" are what our integration adds."""
     done, failed = _targets(targets.get("success")), _targets(targets.get("failed"))
-    known = ("unavailable", "unable")
+    known = ("unavailable", "unable", "otherwise")
     return ToolOutcome(
         _named(each for each in done if each.get("already") is not True),
         _named(each for each in failed if each.get("reason") not in known),
         already=_named(each for each in done if each.get("already") is True),
         unavailable=_named(each for each in failed if each.get("reason") == "unavailable"),
         unable=_named(each for each in failed if each.get("reason") == "unable"),
+        otherwise=_named(each for each in failed if each.get("reason") == "otherwise"),
     )
 
 

@@ -51,6 +51,13 @@ class Light(LightEntity):
             self.async_write_ha_state()
 
 
+class Bright(Light):
+    """Knows how to be dimmed, and is always as bright as can be."""
+
+    async def async_turn_on(self, **kwargs: Any) -> None:
+        await self._become(is_on=True, brightness=255)
+
+
 class Fan(FanEntity):
     """Runs at one speed."""
 
@@ -150,6 +157,7 @@ async def devices(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:
         Light("Color lamp", ColorMode.HS),
         Light("Deaf lamp", ColorMode.HS, silent=True),
         Light("Slow lamp", ColorMode.HS, after=0.5),
+        Bright("Bright lamp", ColorMode.BRIGHTNESS),
         away[0],
     ]
     made = {

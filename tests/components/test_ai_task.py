@@ -8,10 +8,12 @@ from aiohttp import web
 from allowed import allow
 from conftest import LAMP, connect
 from fake_server import DONE, LARGE, PICO, FakeServer, call, event, finish, words
-from homeassistant.components.ai_task import AITaskEntityFeature
+from homeassistant.components.ai_task import AITaskEntityFeature, async_generate_data
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import llm
+from test_witness import Stumbling
 
 from picoqwen_core.server.schemas import score_request
 
@@ -97,6 +99,23 @@ async def test_an_ai_task_has_instructions_and_tools_of_its_own(
     assert [each["role"] for each in first["messages"]] == ["system", "user"]
     assert "light__HassLightSet" in {tool["function"]["name"] for tool in first["tools"]}
     assert (second["messages"][-1]["role"], second["response_format"]) == ("tool", first["response_format"])
+
+
+class Faulty(llm.API):
+    """A set of tools of others: one, with a fault."""
+
+    async def async_get_api_instance(self, llm_context: llm.LLMContext) -> llm.APIInstance:
+        return llm.APIInstance(self, "", llm_context, [Stumbling()])
+
+
+async def test_the_tools_that_a_task_brings_are_looked_after_too(
+    hass: HomeAssistant, server: FakeServer, entry: ConfigEntry
+) -> None:
+    server.answers = [[call("other__do_it", "{}"), DONE], words("It did not work.")]
+    brought = Faulty(hass=hass, id="faulty", name="Faulty")
+    await async_generate_data(hass, task_name="it", entity_id=TASK, instructions="Do it.", llm_api=brought)
+    told = json.loads(server.chats[1]["messages"][-1]["content"])
+    assert told == {"data": {"error": "ZeroDivisionError: division by zero"}, "error": True}
 
 
 async def test_a_task_opens_no_door_where_a_yes_is_needed(

@@ -88,7 +88,8 @@ async def test_the_morning_is_put_into_words_by_the_model(
     freezer: FrozenDateTimeFactory,
 ) -> None:
     freezer.move_to("2026-11-26 06:00:00+00:00")
-    await automate(hass, "morning_summary", **DAY, language="German", model="qwen3-4b")
+    choice = {"model": "qwen3-4b", "server": entry.entry_id}
+    await automate(hass, "morning_summary", **DAY, language="German", **choice)
     server.answers = [words("Guten Morgen. ", "Es schneit.")]
     await at_seven(hass, freezer)
     assert [call.data["text"] for call in said] == ["Guten Morgen. Es schneit."]

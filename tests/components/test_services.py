@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from conftest import connect
 from fake_server import DONE, FakeServer, call, event, finish, words
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
@@ -160,3 +161,17 @@ async def test_a_server_that_cannot_load_models_is_an_error(
 ) -> None:
     with pytest.raises(HomeAssistantError, match="load_model failed: no such path"):
         await act(hass, "load_model", model="qwen3-4b")
+
+
+async def test_of_several_servers_one_has_to_be_named(
+    hass: HomeAssistant, server: FakeServer, other_server: FakeServer, entry: ConfigEntry
+) -> None:
+    await connect(hass, other_server.url)
+    await hass.async_block_till_done()
+    with pytest.raises(ServiceValidationError) as failure:
+        await act(hass, "generate", prompt="Which one?")
+    assert failure.value.translation_key == "several_servers"
+    assert (server.chats, other_server.chats) == ([], [])
+    server.answers = [words("This one.")]
+    told = await act(hass, "generate", prompt="Which one?", config_entry=entry.entry_id)
+    assert told["text"] == "This one."

@@ -90,6 +90,13 @@ async def test_what_does_not_react_is_not_called_done(
     assert names(result) == []
 
 
+async def test_what_becomes_something_else_is_not_called_done(hass: HomeAssistant, devices: None) -> None:
+    result = await use(hass, "HassLightSet", name="Bright lamp", brightness="30", color="")
+    assert (result.error, result.data["done"]) == (False, False)
+    assert reasons(result) == {"Bright lamp": "otherwise"}
+    assert hass.states.get("light.bright_lamp").state == "on"
+
+
 @pytest.mark.parametrize(("tool", "arguments"), DONE, ids=str)
 async def test_what_is_seen_is_done_be_it_a_moment_later(
     hass: HomeAssistant, devices: None, tool: str, arguments: dict[str, Any]
@@ -113,7 +120,7 @@ async def test_of_a_room_each_lamp_has_an_end_of_its_own(hass: HomeAssistant, de
     await use(hass, "HassTurnOn", name="Plain lamp")
     result = await use(hass, "HassTurnOn", area="Hall", domain=["light"])
     assert is_done(result)
-    assert sorted(names(result)) == ["Color lamp", "Dim lamp", "Plain lamp", "Slow lamp"]
+    assert sorted(names(result)) == ["Bright lamp", "Color lamp", "Dim lamp", "Plain lamp", "Slow lamp"]
     assert reasons(result) == {"Garden lamp": "unavailable", "Deaf lamp": "no_reaction"}
     told = {each["name"]: each.get("already", False) for each in result.data["data"]["success"]}
     assert told["Plain lamp"]

@@ -150,6 +150,7 @@ def seen(*targets: tuple[str, str], error: bool = False) -> str:
     [
         ([("Spot", "unable")], "The Spot can't do that."),
         ([("Spot", "unavailable")], "The Spot is not available."),
+        ([("Spot", "otherwise")], "The Spot is not as you wanted it."),
         ([("Spot", "no_reaction"), ("Lamp", "no_reaction")], "The Spot and the Lamp have not reacted."),
         ([("Spot", "already")], "The Spot was like that already."),
         ([("Spot", ""), ("Lamp", "already")], "Turned on the Spot."),
@@ -170,6 +171,7 @@ def test_what_was_not_done_is_told_with_its_reason(targets: list[tuple[str, str]
         ("fr", "unavailable", "Injoignable: Spot."),
         ("es", "no_reaction", "Sin respuesta: Spot."),
         ("nl", "unable", "Kan dat niet: Spot."),
+        ("nl", "otherwise", "Niet zoals gevraagd: Spot."),
         ("it", "already", "Era già così: Spot."),
     ],
 )
