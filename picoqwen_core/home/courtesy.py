@@ -29,7 +29,8 @@ class _Manners:
 
 _MANNERS = {
     "en": _Manners(
-        address=r"hey|hi|hello|okay|ok|so|well|u[hm]+|er+m?|right|alright|oh|yo|listen|please|excuse me"
+        address=r"(?:hey |ok(?:ay)? )?(?:alexa|google|siri|nabu|jarvis|computer|assistant)|hey|hi|hello"
+        r"|okay|ok|so|well|u[hm]+|er+m?|right|alright|oh|yo|listen|please|excuse me"
         r"|sorry(?: to bother you)?(?: but)?|good (?:morning|evening|afternoon)|darling|honey|dear|mate"
         r"|buddy",
         wish=r"(?:would|do) you mind|(?:would|could|can|will) you(?: (?:please|possibly|kindly|maybe"
@@ -54,7 +55,9 @@ _MANNERS = {
     "de": _Manners(
         address=r"hey|hallo|hi|okay|ok|also|ä+h+m?|na|so|ja|du|sag mal|entschuldigung|sorry|bitte"
         r"|guten (?:morgen|abend|tag)|schatz|liebling",
-        wish=r"(?:könntest|kannst|würdest|magst|willst) du|(?:könnten|können|würden|wollen) sie"
+        wish=r"(?:vergiss nicht|denk (?:bitte )?(?:dran|daran)),?|hättest du die güte"
+        r"|würde es dir (?:et)?was ausmachen|(?:könntest|kannst|würdest|magst|willst) du|(?:könnten"
+        r"|können|würden|wollen) sie"
         r"|ich (?:hätte|möchte|würde|will)(?: gerne?)?(?:,? dass du)?"
         r"|(?:es wäre|das wäre) (?:nett|schön|toll|lieb),? (?:wenn|dass) du|wenn du so (?:lieb|nett"
         r"|gut) wärst und"
@@ -71,7 +74,7 @@ _MANNERS = {
     "fr": _Manners(
         address=r"bonjour|bonsoir|salut|dis(?:-moi)?|écoute|euh|bon|alors|ok|hé|hey|allez|pardon|excuse-moi"
         r"|s'?il (?:te|vous) pla[iî]t|stp|svp|chérie?",
-        wish=r"(?:est[- ]ce que )?(?:tu|vous) (?:peux|pourrais|pouvez|pourriez|veux"
+        wish=r"n'oublie pas de|pense à|(?:est[- ]ce que )?(?:tu|vous) (?:peux|pourrais|pouvez|pourriez|veux"
         r"|voudrais)(?: bien)?(?: (?:me|nous))?"
         r"|(?:peux|pourrais|pouvez|pourriez|veux|voudrais)[- ](?:tu|vous)(?: bien)?(?: (?:me|nous))?"
         r"|(?:j'aimerais|je voudrais|je veux)(?: bien)?(?: que (?:tu|vous))?"
@@ -89,7 +92,8 @@ _MANNERS = {
     "es": _Manners(
         address=r"oye|hola|eh|mira|venga|vale|bueno|perdona|disculpa|por favor|porfa(?:vor)?"
         r"|buen[oa]s(?: días| tardes| noches)?|cariño|cielo",
-        wish=r"(?:a ver si )?(?:me |nos )?(?:puedes|podrías|puede|podría|quieres|querrías)"
+        wish=r"no (?:te )?olvides(?: de)?|acuérdate de|(?:a ver si )?(?:me |nos )?(?:puedes|podrías"
+        r"|puede|podría|quieres|querrías)"
         r"|(?:me gustaría|quiero|quisiera|querría|necesito)(?: que)?|¿?te importa(?:ría)?"
         r"|(?:haz|hazme|hágame) el favor (?:de|y)|si no te importa|si puedes|cuando puedas"
         r"|sé (?:buen[oa]|amable) y|a ver si",
@@ -101,7 +105,8 @@ _MANNERS = {
     ),
     "nl": _Manners(
         address=r"hé|hey|hoi|hallo|oké|ok|u+h+m?|eh|nou|zeg|sorry|alsjeblieft|goedemorgen|goedenavond|schat",
-        wish=r"(?:zou|kun|kan|wil|kunt|wilt) (?:je|jij|u)|ik (?:wil|zou)(?: (?:graag"
+        wish=r"vergeet niet(?: om)?|denk eraan(?: om)?|(?:zou|kun|kan|wil|kunt|wilt) (?:je|jij|u)"
+        r"|ik (?:wil|zou)(?: (?:graag"
         r"|willen))*(?: dat (?:je|jij|u))?"
         r"|wees (?:zo )?(?:lief|aardig|goed) en|als het (?:kan|mag)|als je (?:wilt|kunt)"
         r"|zo (?:lief|vriendelijk|goed) (?:willen )?zijn (?:om|en)|zou het (?:kunnen|mogelijk zijn)(?: om)?"
@@ -116,7 +121,8 @@ _MANNERS = {
     "it": _Manners(
         address=r"ehi|ciao|senti|scusa(?:mi)?|allora|ok|ehm|dai|buongiorno|buonasera|per favore"
         r"|per piacere|tesoro",
-        wish=r"(?:mi |ci )?(?:puoi|potresti|può|potrebbe|riesci a|riusciresti a)"
+        wish=r"non dimenticare di|ricordati di|(?:mi |ci )?(?:puoi|potresti|può|potrebbe|riesci a"
+        r"|riusciresti a)"
         r"|(?:vorrei|mi piacerebbe|voglio|ho bisogno)(?: che(?: tu)?| di)?|ti dispiac(?:e|erebbe)"
         r"|(?:fammi|fai) il (?:favore di|piacere di|bravo e)|se non ti dispiace|se puoi|quando puoi"
         r"|sii gentile e",

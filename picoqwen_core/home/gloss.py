@@ -5,6 +5,7 @@ order is left to be learned. The tables are languages/*.toml, written by hand, w
 something only together; other words stay as they are.
 """
 
+import re
 import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,8 @@ _AFTER_PARTICLE = frozenset(
     "gehen gemacht gefahren haben nun endlich wieder sein ist sind".split()
 )
 _MIN_PREFIX = 3
+# "Auszuschalten" is "ausschalten".
+_WITH_TO = re.compile(r"(aus|an|ein|ab|auf|zu|hoch|runter|herunter)zu(?=\w{4})")
 # Pronouns that are written together with a verb, and what is left of them: "apágala" is "apaga" and "it".
 _ENCLITICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "es": {
@@ -130,6 +133,8 @@ def gloss(word: str, language: str) -> tuple[str, ...]:
         return known[word]
     if language == "de" and word.removesuffix("s") in known:  # "des Bads"
         return known[word.removesuffix("s")]
+    if language == "de" and (verb := _WITH_TO.sub(r"\1", word, count=1)) in known:
+        return known[verb]
     typed = _plain_table(language).get(word)
     made = typed or compound(word, language, known) or _compound(word, language)
     return made or _with_pronoun(word, language) or (word,)

@@ -152,3 +152,7 @@ def test_a_pronoun_is_taken_off_a_verb_and_off_nothing_else(
     word: str, language: str, english: tuple[str, ...]
 ) -> None:
     assert gloss(word, language) == english
+
+
+def test_a_german_infinitive_with_zu_is_its_verb() -> None:
+    assert gloss("auszuschalten", "de") == gloss("ausschalten", "de") == ("turn", "off")
