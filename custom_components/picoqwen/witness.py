@@ -29,7 +29,6 @@ _NOTES = {
     Reason.OTHERWISE: "It has changed, and is not as was asked.",
 }
 _HINDERED = (Reason.UNAVAILABLE, Reason.UNABLE)
-_PREFIX = "media_player__"
 
 
 class WitnessedTool(llm.Tool):
@@ -98,11 +97,17 @@ class _Call:
 
     def _named(self) -> list[State]:
         arguments = dict(self.arguments)
-        if self.full_name.startswith(_PREFIX):
-            arguments |= {key: arguments.get(f"player_{key}") for key in ("name", "area", "floor")}
+        for key in ("name", "area", "floor"):
+            # What plays is named otherwise by the tools that search and play.
+            arguments.setdefault(key, arguments.get(f"player_{key}"))
         if (domain := DOMAINS.get(self.tool)) and not arguments.get("domain"):
             arguments["domain"] = domain
         return async_named(self.hass, arguments, self.assistant)
+
+    def _only_one(self) -> list[str]:
+        """What a tool that does not say it was used on; which of several it took is not known."""
+        named = self._named()
+        return [named[0].entity_id] if len(named) == 1 else []
 
     async def seen(self, result: llm.ToolResult, before: Mapping[str, State]) -> llm.ToolResult:
         """The result, with what has not happened among the failures."""
@@ -113,8 +118,7 @@ class _Call:
             return result
         targets = _listed(result.data, "success")
         ids = [str(each["id"]) for each in targets if each.get("type") == "entity"]
-        # Some tools do not say what they did it to.
-        ids = ids or ([] if targets else [state.entity_id for state in self._named()])
+        ids = ids or ([] if targets else self._only_one())
         failed = await async_unreached(self.hass, self.tool, self.arguments, ids, before)
         reasons = {each.entity_id: each for each in failed}
         done = [each for each in targets if each.get("id") not in reasons]

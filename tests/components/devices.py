@@ -105,6 +105,22 @@ class Player(MediaPlayerEntity):
         """Nothing either."""
 
 
+class Stereo(Player):
+    """Plays, and does what it is told."""
+
+    _attr_name = _attr_unique_id = "Stereo"
+    _attr_state = MediaPlayerState.PLAYING
+    _attr_volume_level = 0.3
+
+    async def async_set_volume_level(self, volume: float) -> None:
+        self._attr_volume_level = volume
+        self.async_write_ha_state()
+
+    async def async_media_pause(self) -> None:
+        self._attr_state = MediaPlayerState.PAUSED
+        self.async_write_ha_state()
+
+
 class Thermostat(ClimateEntity):
     """Takes temperatures, which HA checks the range of."""
 
@@ -165,7 +181,7 @@ async def devices(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:
         "climate": [Thermostat()],
         "cover": [Cover()],
         "fan": [Fan()],
-        "media_player": [Player()],
+        "media_player": [Player(), Stereo()],
         "scene": [away[1]],
         "vacuum": [Vacuum()],
     }

@@ -59,6 +59,8 @@ DONE = [
     ("HassTurnOn", {"name": "Ceiling fan"}),
     ("HassClimateSetTemperature", {"name": "Heating", "temperature": 22}),
     ("HassVacuumStart", {"name": "Rusty"}),
+    ("HassSetVolume", {"name": "Stereo", "volume_level": 50}),
+    ("HassMediaPause", {"name": "Stereo"}),
 ]
 BEFORE = [
     ("HassTurnOff", {"name": "Plain lamp"}),
@@ -132,6 +134,16 @@ async def test_a_room_of_which_some_have_no_colours_says_which(hass: HomeAssista
     result = await use(hass, "HassLightSet", area="Hall", color="red")
     assert sorted(names(result)) == ["Color lamp", "Slow lamp"]
     assert reasons(result)["Plain lamp"] == reasons(result)["Dim lamp"] == "unable"
+
+
+@pytest.mark.parametrize("named", [{"name": "Stereo"}, {}], ids=["named", "the one that plays"])
+async def test_a_tool_that_does_not_say_what_it_did_is_believed_of_the_right_one(
+    hass: HomeAssistant, devices: None, named: dict[str, str]
+) -> None:
+    result = await use(hass, "HassSetVolumeRelative", volume_step=20, **named)
+    assert is_done(result)
+    assert "note" not in result.data
+    assert hass.states.get("media_player.stereo").attributes["volume_level"] == 0.5
 
 
 class Stumbling(llm.Tool):
