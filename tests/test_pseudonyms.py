@@ -20,7 +20,7 @@ from picoqwen_core.providers.openai_wire import body_of as to_openai
 from picoqwen_core.pseudonyms.veil import NOTE, Veil, knows_names, with_pseudonyms
 
 HOME = HomeContext(
-    (HomeEntity("light.kuechen_strahler", "Küchenstrahler", "on", "light", ("Annas Leuchte",), "kueche"),),
+    (HomeEntity("light.kuechen_funzel", "Küchenfunzel", "on", "light", ("Annas Leuchte",), "kueche"),),
     (HomeArea("kueche", "Küche"), HomeArea("bad", "Bad"), HomeArea("cucina", "Cucina")),
     (HomeFloor("dach", "Dachboden"),),
 )
@@ -29,12 +29,12 @@ TOOL = ToolSpec(
     "Reinigt den Dachboden",
     {"type": "object", "properties": {"area": {"type": "string", "enum": ["Küche", "Bad", "Dachboden"]}}},
 )
-SECRETS = ("küche", "kueche", "strahler", "anna", "cucin", "dachb", "bäder", "k\\u00fc", "bad")
-SAID = "KÜCHE, Küchen, küchenstrahlern, den Bädern, in cucine, light.kuechen_strahler, Annas und Dachbodens"
-RESULT = json.dumps({"friendly_name": "Küche", "text": "names: Küchenstrahler\n areas: Küche"})
+SECRETS = ("küche", "kueche", "funzel", "anna", "cucin", "dachb", "bäder", "k\\u00fc", "bad")
+SAID = "KÜCHE, Küchen, küchenfunzeln, den Bädern, in cucine, light.kuechen_funzel, Annas und Dachbodens"
+RESULT = json.dumps({"friendly_name": "Küche", "text": "names: Küchenfunzel\n areas: Küche"})
 REQUEST = ChatRequest(
     (
-        Message("system", "Static Context:\n- names: Küchenstrahler\n  domain: light\n  areas: Küche\n"),
+        Message("system", "Static Context:\n- names: Küchenfunzel\n  domain: light\n  areas: Küche\n"),
         Message("user", SAID),
         Message("assistant", "", tool_calls=(ToolCall("c", "dachboden_reinigen", {"area": "Küche"}),)),
         Message("tool", RESULT, tool_call_id="c"),

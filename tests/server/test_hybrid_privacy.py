@@ -52,14 +52,16 @@ async def test_nothing_leaves_where_nothing_may(house, http, stand_in):
 
 
 async def test_with_pseudonyms_no_name_of_the_home_reaches_the_server(house, http, stand_in):
-    home = {"entities": [{"id": "light.kueche", "name": "Küche Strahler", "state": "on", "domain": "light"}]}
+    home = {
+        "entities": [{"id": "light.kueche", "name": "Küche Sternwarte", "state": "on", "domain": "light"}]
+    }
     url = await house(
         FakeProvider(ChatDelta(HERE), END), [cloud(stand_in)], routing="cloud_first", privacy="pseudonyms"
     )
-    said = [{"role": "user", "content": "KÜCHENLICHT und Strahlern, light.kueche"}]
+    said = [{"role": "user", "content": "KÜCHENLICHT und Sternwarten, light.kueche"}]
     assert text(await ask(http, url, home=home, messages=said, tools=[TOOL])) == THERE
     sent = str(stand_in.bodies).lower()
     assert len(stand_in.bodies) == 1
-    assert not [name for name in ("küche", "kueche", "strahler") if name in sent]
+    assert not [name for name in ("küche", "kueche", "sternwarte") if name in sent]
     answer = await ask(http, url, tools=[TOOL])
     assert answer["picoqwen"]["notes"] == ["not cloud: privacy is pseudonyms"]

@@ -20,19 +20,19 @@ from tests.server.conftest import END, FakeProvider, asking
 
 HOME = {
     "entities": [
-        {"id": "light.kueche", "name": "Küche Strahler", "state": "on", "domain": "light", "area": "kueche"}
+        {"id": "light.kueche", "name": "Küche Sternwarte", "state": "on", "domain": "light", "area": "kueche"}
     ],
     "areas": [{"id": "kueche", "name": "Küche"}],
 }
-NAMES = ("küche", "kueche", "strahler", "k\\u00fc")
+NAMES = ("küche", "kueche", "sternwarte", "k\\u00fc")
 PARAMETERS = {"type": "object", "properties": {"name": {"type": "string"}, "area": {"type": "string"}}}
 TOOL = {"type": "function", "function": {"name": "HassTurnOn", "parameters": PARAMETERS}}
 SAID = [
     {
         "role": "system",
-        "content": "Static Context:\n- names: Küche Strahler\n  domain: light\n  areas: Küche",
+        "content": "Static Context:\n- names: Küche Sternwarte\n  domain: light\n  areas: Küche",
     },
-    {"role": "user", "content": "KÜCHENLICHT und Strahler"},
+    {"role": "user", "content": "KÜCHENLICHT und Sternwarte"},
 ]
 
 
@@ -122,12 +122,12 @@ async def test_no_name_reaches_the_server_and_all_come_back(http, parrot, routin
     async with house(cloud(parrot), local=FakeProvider(EngineUnavailable("away")), routing=routing) as url:
         answer = await ask(http, url, home=HOME, tools=[TOOL])
     message = answer["choices"][0]["message"]
-    assert message["content"] == "KÜCHENLICHT und Strahler"
-    assert json.loads(message["tool_calls"][0]["function"]["arguments"]) == {"name": "Küche Strahler"}
+    assert message["content"] == "KÜCHENLICHT und Sternwarte"
+    assert json.loads(message["tool_calls"][0]["function"]["arguments"]) == {"name": "Küche Sternwarte"}
     (sent,) = parrot.sent
     assert [name for name in NAMES if name in sent] == []
     assert "hassturnon" in sent
-    assert "strahler" not in caplog.text.lower()
+    assert "sternwarte" not in caplog.text.lower()
 
 
 async def test_results_and_earlier_turns_go_by_pseudonyms_too(http, parrot):
@@ -135,7 +135,7 @@ async def test_results_and_earlier_turns_go_by_pseudonyms_too(http, parrot):
     turns = [
         *SAID,
         {"role": "assistant", "tool_calls": [{"id": "kueche_1", "type": "function", "function": function}]},
-        {"role": "tool", "tool_call_id": "kueche_1", "content": '{"done": "K\\u00fcche Strahler"}'},
+        {"role": "tool", "tool_call_id": "kueche_1", "content": '{"done": "K\\u00fcche Sternwarte"}'},
         {"role": "user", "content": "Danke, und in der Küche?"},
     ]
     async with house(cloud(parrot), routing="cloud_first") as url:
@@ -147,7 +147,7 @@ async def test_results_and_earlier_turns_go_by_pseudonyms_too(http, parrot):
 async def test_a_server_of_the_household_is_told_the_names(http, parrot):
     async with house(cloud(parrot, trusted=True), routing="cloud_first") as url:
         await ask(http, url, home=HOME)
-    assert "strahler" in parrot.sent[0]
+    assert "sternwarte" in parrot.sent[0]
 
 
 async def test_neither_of_two_that_are_asked_at_once_is_told_a_name(http, parrot):
@@ -156,7 +156,7 @@ async def test_neither_of_two_that_are_asked_at_once_is_told_a_name(http, parrot
         house(cloud(silent), cloud(parrot, name="second"), routing="cloud_first") as url,
     ):
         answer = await ask(http, url, home=HOME)
-    assert answer["choices"][0]["message"]["content"] == "KÜCHENLICHT und Strahler"
+    assert answer["choices"][0]["message"]["content"] == "KÜCHENLICHT und Sternwarte"
     assert [len(silent.sent), len(parrot.sent)] == [1, 1]
     assert [name for name in NAMES if name in silent.sent[0] + parrot.sent[0]] == []
 
