@@ -1,4 +1,4 @@
-"""A request without what politeness, address and reasons put around it: "be a dear and ...", "..., I'm cold".
+"""A request in plain words, without what politeness, address and reasons put around it: "be a dear and ...".
 
 Words only. It is for a second look, where the whole sentence was not understood.
 """
@@ -133,6 +133,18 @@ _MANNERS = {
     ),
 }
 _MINDS = re.compile(r"\b(?:would|do) you mind\b", re.IGNORECASE)
+# English verbs and nouns of slang, and the plain ones.
+_SLANG = tuple(
+    (re.compile(said, re.IGNORECASE), plain)
+    for said, plain in (
+        (r"\b(?:fire|boot|start|power) up\b", "turn on"),
+        (r"\b(?:kill|cut|nix|douse|knock off|shut off|shut down|power down)\b", "turn off"),
+        (r"\b(?:stick|whack|pop|chuck|bung|flick|flip|bang|slap|whip)\b(?= .*\b(?:on|off)\b)", "turn"),
+        (r"\b(?:crank)\b(?= .*\b(?:up|down)\b)", "turn"),
+        (r"\btunes?\b", "song"),
+        (r"\blites?\b", "light"),
+    )
+)
 _SILENT_E = ("clos", "mak", "rais", "paus", "mut", "chang", "resum", "increas", "decreas", "reduc", "announc")
 
 
@@ -179,10 +191,12 @@ def _first_that_stays(shorter: str, text: str) -> str:
 
 
 def _in_english(text: str, *, minds: bool) -> str:
-    """ "Turning the light off" behind "would you mind", and "get those lights off"."""
+    """ "Turning the light off" behind "would you mind", "get those lights off", and slang."""
     first, _, rest = text.partition(" ")
     if minds and first.lower().endswith("ing"):
         text = f"{_without_ing(first[:-3])} {rest}"
+    for said, plain in _SLANG:
+        text = said.sub(plain, text)
     text = re.sub(r"\b(?:those|these|that|this)\b(?= \w+ \w)", "the", text, flags=re.IGNORECASE)
     return re.sub(r"^get (?=(?:the|my|our) .*\b(?:on|off)$)", "turn ", text, flags=re.IGNORECASE)
 

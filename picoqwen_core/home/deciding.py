@@ -64,7 +64,8 @@ def decide(
     decided = _at_first(text, home, history, complete, rules=rules)
     if decided is not None and not _leaves(decided.decision):
         return decided
-    again = _at_second(text, home, history, complete)
+    unknown = decided is not None and decided.decision == Cannot("unknown_device")
+    again = _at_second(text, home, history, complete, unknown=unknown)
     if again is None and (listed := what_to_buy(text, home)) is not None:
         return Decided(listed, "it asks what is to be bought")
     return again or decided
@@ -104,10 +105,12 @@ def _leaves(decision: Decision) -> bool:
     return isinstance(decision, Escalate | Cannot) or decision == Clarify(())
 
 
-def _at_second(text: str, home: HomeContext, history: History | None, complete: Complete) -> Decided | None:
+def _at_second(
+    text: str, home: HomeContext, history: History | None, complete: Complete, *, unknown: bool
+) -> Decided | None:
     """What the model is sure of once manners are left out and misheard names are put right."""
     plain = plainly(text, known_language(home.language))
-    for said in dict.fromkeys((plain, heard(text, home), heard(plain, home))):
+    for said in dict.fromkeys((plain, *(heard(each, home, unknown=unknown) for each in (text, plain)))):
         if said == text:
             continue
         decided = by_model(said, home, history, complete)

@@ -56,8 +56,11 @@ _SOUNDS_OF = {
 _SILENT = {"fr": re.compile(r"(?:[stdxp]|er|ez|et|e)+$")}
 
 
-def heard(text: str, home: HomeContext) -> str:
-    """The request with the names that were probably said; the same text where none was misheard."""
+def heard(text: str, home: HomeContext, *, unknown: bool = False) -> str:
+    """The request with the names that were probably said; the same text where none was misheard.
+
+    unknown: it surely names a device, and none that there is, so that a single word will do.
+    """
     language = known_language(home.language)
     names = _names(tuple(_spoken(home)), language)
     words = list(_WORD.finditer(text))
@@ -65,7 +68,7 @@ def heard(text: str, home: HomeContext) -> str:
     parts: list[str] = []
     at = index = 0
     while index < len(words):
-        length, name = _misheard(said, index, names, language)
+        length, name = _misheard(said, index, names, language, unknown=unknown)
         if length:
             parts += [text[at : words[index].start()], name]
             at = words[index + length - 1].end()
@@ -120,14 +123,18 @@ def _by_sound(names: Iterable[str], language: str) -> dict[str, str]:
     return {sound: spelled[min(told)] for sound, told in found.items() if len(told) == 1 and sound}
 
 
-def _misheard(words: Sequence[str], index: int, names: _Names, language: str) -> tuple[int, str]:
+def _misheard(
+    words: Sequence[str], index: int, names: _Names, language: str, *, unknown: bool
+) -> tuple[int, str]:
     """How many words from `index` on are a name that was misheard, and which; 0 where they are none."""
     for length in range(min(_MOST_WORDS, len(words) - index), 0, -1):
         said = words[index : index + length]
         if _are_known(said, names, language) or _has_more_than_a_name(said, names, language):
             continue
         sound = _sound(" ".join(said), language)
-        name = names.whole.get(sound) or (_alike(sound, names.whole) if _may_be_near(said, sound) else None)
+        name = names.whole.get(sound) or (
+            _alike(sound, names.whole) if _may_be_near(said, sound, unknown=unknown) else None
+        )
         if name is None and length == 1:
             name = _told_by_another(sound, words, names)
         if name is not None and name.casefold() != " ".join(said).casefold():
@@ -135,7 +142,7 @@ def _misheard(words: Sequence[str], index: int, names: _Names, language: str) ->
     return 0, ""
 
 
-def _may_be_near(said: Sequence[str], sound: str) -> bool:
+def _may_be_near(said: Sequence[str], sound: str, *, unknown: bool) -> bool:
     """Whether words may be a name that they only resemble.
 
     A single word is often another word that is meant ("water", "Weather"), unless it is long; and small words
@@ -143,7 +150,7 @@ def _may_be_near(said: Sequence[str], sound: str) -> bool:
     """
     small = [word.casefold() in IGNORED for word in said]
     if len(said) == 1:
-        return len(sound) >= _LONG
+        return unknown or len(sound) >= _LONG
     return not any(small) or (len(said) == 2 and small == [True, False])
 
 
@@ -211,10 +218,14 @@ def _sound(name: str, language: str) -> str:
 
 
 def _distance(one: str, other: str) -> int:
-    """How many letters have to be put in, left out or changed."""
+    """How many letters have to be put in, left out, changed, or swapped with the next."""
+    above: list[int] = []
     row = list(range(len(other) + 1))
     for i, a in enumerate(one, start=1):
-        before, row[0] = row[0], i
+        two_above, above, row = above, row, [i]
         for j, b in enumerate(other, start=1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
+            cost = min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == other[j - 2] and b == one[i - 2]:
+                cost = min(cost, two_above[j - 2] + 1)
+            row.append(cost)
     return row[-1]

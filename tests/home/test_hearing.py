@@ -73,3 +73,11 @@ def test_of_two_names_that_sound_alike_neither_is_meant() -> None:
     assert (
         heard("turn on the lantren", a_home("en", "Lantern", "Lantren A", "Lanterm")) == "turn on the lantren"
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"), [("turn on the sonarta", "Sonata"), ("turn on the sontaa", "Sonata")]
+)
+def test_a_single_word_will_do_where_some_device_was_surely_named(said: str, meant: str) -> None:
+    assert heard(said, ENGLISH) == said
+    assert heard(said, ENGLISH, unknown=True) == f"turn on the {meant}"
