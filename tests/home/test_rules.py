@@ -137,6 +137,14 @@ def test_a_similar_name_with_another_side_is_not_meant() -> None:
     assert ruled is None or not isinstance(ruled.decision, Act)
 
 
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [("it", "ho caldo"), ("it", "c'è troppa luce"), ("es", "está muy oscuro"), ("fr", "il fait trop sombre")],
+)
+def test_a_complaint_is_no_question(language: str, text: str) -> None:
+    assert not asks(text, language)
+
+
 def test_questions_are_told_from_wishes() -> None:
     assert asks("ist die Tür zu", "de")
     assert asks("Stehlampe an?", "de")

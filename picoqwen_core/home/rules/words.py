@@ -47,7 +47,8 @@ _WORDS = {
         "tout|tous|toute|toutes|partout",
         "ici|cette pièce|la pièce",
         "peux|peut|pourrais|pouvez|pourriez|veux|voudrais|plaît",
-        "est|sont|ai|as|a|y|il(?! fait (?:trop|très|bien|un peu|si|froid|chaud|sombre|noir))"
+        "est|sont|ai|as|a|y"
+        "|il(?! fait (?:trop|très|bien|un peu|si|froid|chaud|sombre|noir)| y a (?:trop|pas assez))"
         "|qu|que|quoi|quels?|quelles?|qui|quand|où|pourquoi|comment|combien",
         "le|la|les|l|du|de|des|dans|au|aux|à|en|aussi|celle|celui|mon|ma|mes",
     ),
@@ -58,8 +59,8 @@ _WORDS = {
         "aquí|acá|est[ae] (?:habitación|cuarto|sala|zona)",
         "puedes|podrías|puede|podría|quieres|favor",
         "está(?! (?:muy|demasiado|tan|oscuro))"
-        "|están|es|son|hay|he|has|ha|queda|quedan|qué|que|cuál|cuáles|quién|cuándo|dónde"
-        "|por qué|cómo|cuánto"
+        "|están|es|son|hay(?! (?:mucha|demasiada|poca|tanta))|he|has|ha|queda|quedan|qué|que|cuál|cuáles"
+        "|quién|cuándo|dónde|por qué|cómo|cuánto"
         "|cuánta|cuántos|cuántas|a cuánto",
         "el|la|los|las|de|del|en|al|a|también|mi|mis",
     ),
@@ -80,8 +81,9 @@ _WORDS = {
         "qui|questa (?:stanza|camera|area|zona)",
         "puoi|potresti|può|vorresti|favore|vuoi|mi (?:spegni|accendi|apri|chiudi|alzi|abbassi|metti)",
         "è(?! (?:troppo|molto|così|un po|buio))"
-        "|sono|c|ci|ho|hai|ha|che|cosa|quale|quali|chi|quando|dove|perché|come|quanto|quanta"
-        "|quanti|quante|a quanto",
+        "|sono|c(?!.è (?:tropp|poc|buio|freddo|caldo))|ci(?! vorrebbe)"
+        "|ho(?! (?:freddo|caldo|bisogno|finito|comprato|preso))|hai|ha|che|cosa"
+        "|quale|quali|chi|quando|dove|perché|come|quanto|quanta|quanti|quante|a quanto",
         "il|lo|la|i|gli|le|l|di|del|della|dello|dell|in|nel|nella|nello|al|alla|anche|mio|mia",
     ),
 }
