@@ -9,7 +9,7 @@ from picoqwen_core.home import told
 from picoqwen_core.home.decision import Query
 from picoqwen_core.home.fixed import fixed
 from picoqwen_core.home.targets import resolve
-from picoqwen_core.home.wording import and_list, definite, place_phrase, plural_kind
+from picoqwen_core.home.wording import and_list, definite, is_plural, place_phrase, plural_kind
 from picoqwen_core.messages import HomeContext, HomeEntity
 
 _SILENT_STATES = frozenset(("unavailable", "unknown", ""))
@@ -228,6 +228,8 @@ def _clock(kind: str, home: HomeContext) -> str:
 
 
 def _be(entity: HomeEntity) -> str:
-    last = entity.name.split()[-1].casefold() if entity.name.split() else ""
-    plural = last.endswith("s") and not last.endswith(("ss", "us"))
-    return "are" if plural and entity.domain in ("light", "cover", "media_player", "switch") else "is"
+    return (
+        "are"
+        if is_plural(entity.name) and entity.domain in ("light", "cover", "media_player", "switch")
+        else "is"
+    )

@@ -7,7 +7,7 @@ result names; what did not react or went wrong is told.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from picoqwen_core.home.results import OF_HUMIDIFIERS, ToolOutcome
+from picoqwen_core.home.results import OF_HUMIDIFIERS, ToolOutcome, undone
 from picoqwen_core.messages import ToolCall
 
 _KEYS = (
@@ -44,6 +44,8 @@ _WORDS: dict[str, dict[str, str]] = {
         "Non può farlo|Non come richiesto",
     }.items()
 }
+# The words for things that show no reaction.
+_UNDONE = {"failed": "silent"}
 _BY_DOMAIN = {
     "HassTurnOn": {"cover": "open", "valve": "open", "lock": "lock", "script": "run", "scene": "run"},
     "HassTurnOff": {"cover": "close", "valve": "close", "lock": "unlock"},
@@ -58,13 +60,12 @@ def speaks(language: str) -> bool:
 def told(language: str, results: Sequence[tuple[ToolCall, ToolOutcome]]) -> str:
     """What calls came to, in one of the five languages."""
     words = _WORDS[language.casefold()[:2]]
-    done: dict[str, list[str]] = {}
+    done = {words[_UNDONE.get(kind, kind)]: names for kind, names in undone(results).items()}
     for call, outcome in results:
         tool = call.name.rpartition("__")[2]
         if outcome.error is not None:
             done.setdefault(words["error"], []).append(str(call.arguments.get("name") or ""))
             continue
-        _not_done(outcome, words, done)
         if tool.endswith("Item") and outcome.names_entities and not outcome.succeeded:
             continue
         if tool.endswith(("Item", "Timer", "Timers")):
@@ -79,18 +80,6 @@ def told(language: str, results: Sequence[tuple[ToolCall, ToolOutcome]]) -> str:
             done.setdefault(words.get(kind, words["set"]) + _value(call.arguments), []).append(name)
     sentences = [_sentence(label, names) for label, names in done.items() if names]
     return " ".join(sentences) or words["nothing"]
-
-
-def _not_done(outcome: ToolOutcome, words: Mapping[str, str], done: dict[str, list[str]]) -> None:
-    """Things that nothing was done to; of a group that was partly so before only what was changed is told."""
-    for key, targets in (
-        ("silent", outcome.failed),
-        ("unavailable", outcome.unavailable),
-        ("unable", outcome.unable),
-        ("otherwise", outcome.otherwise),
-        ("already", outcome.already if not outcome.succeeded else ()),
-    ):
-        done.setdefault(words[key], []).extend(name for _, name in targets)
 
 
 def _value(arguments: Mapping[str, Any]) -> str:

@@ -10,8 +10,8 @@ from picoqwen_core.home import foreign, media, told
 from picoqwen_core.home.fixed import fixed
 from picoqwen_core.home.lookups import found_out
 from picoqwen_core.home.plan import Problem
-from picoqwen_core.home.results import OF_HUMIDIFIERS, ToolOutcome, read_result
-from picoqwen_core.home.wording import and_list, definite, plural_domain, with_article
+from picoqwen_core.home.results import OF_HUMIDIFIERS, ToolOutcome, read_result, undone
+from picoqwen_core.home.wording import and_list, definite, is_plural, plural_domain, with_article
 from picoqwen_core.messages import HomeContext, HomeEntity, Message, ToolCall
 
 NOT_UNDERSTOOD = "Sorry, I didn't understand that."
@@ -50,6 +50,14 @@ _DONE: dict[str, dict[str | None, str]] = {
     "HassVacuumReturnToBase": {None: "Sent % home"},
 }
 
+# What is said of things that nothing was done to, of one and of several.
+_UNDONE = {
+    "failed": ("has not reacted.", "have not reacted."),
+    "unavailable": ("is not available.", "are not available."),
+    "unable": ("can't do that.", "can't do that."),
+    "otherwise": ("is not as you wanted it.", "are not as you wanted them."),
+    "already": ("was like that already.", "were like that already."),
+}
 # What was done to an item of a list, and to a timer; the reports of these name no entity.
 _LISTS = {
     "HassListAddItem": "Added {} to",
@@ -124,6 +132,7 @@ def _told(results: Sequence[tuple[ToolCall, ToolOutcome]]) -> str:
     for call, outcome in results:
         _collect(call, outcome, done, failures)
     sentences = [_sentence(action, things) for action, things in done.items()]
+    sentences += [_of(names, *_UNDONE[kind]) for kind, names in undone(results).items()]
     return " ".join((*sentences, *dict.fromkeys(failures))) or "Nothing was changed."
 
 
@@ -141,10 +150,6 @@ def _collect(call: ToolCall, outcome: ToolOutcome, done: dict[str, list[str]], f
     if outcome.error is not None:
         failures.append(f"I couldn't do that with {said}." if said else "That did not work.")
         return
-    _collect_failures(outcome, failures)
-    if outcome.already and not outcome.succeeded:
-        # Of a group that was partly so only what was changed is told.
-        failures.append(_of(outcome.already, "was like that already.", "were like that already."))
     if tool in _LISTS and (outcome.succeeded or not outcome.names_entities):
         done.setdefault(_LISTS[tool].format(call.arguments.get("item", "it")), []).append(said or "the list")
         return
@@ -164,20 +169,12 @@ def _collect(call: ToolCall, outcome: ToolOutcome, done: dict[str, list[str]], f
         done.setdefault(action, []).append(with_article(name))
 
 
-def _collect_failures(outcome: ToolOutcome, failures: list[str]) -> None:
-    for targets, one, several in (
-        (outcome.failed, "has not reacted.", "have not reacted."),
-        (outcome.unavailable, "is not available.", "are not available."),
-        (outcome.unable, "can't do that.", "can't do that."),
-        (outcome.otherwise, "is not as you wanted it.", "are not as you wanted them."),
-    ):
-        if targets:
-            failures.append(_of(targets, one, several))
-
-
-def _of(targets: Sequence[tuple[str, str]], one: str, several: str) -> str:
-    names = and_list([with_article(name) for _, name in targets])
-    return f"{names[0].upper()}{names[1:]} {one if len(targets) == 1 else several}"
+def _of(names: Sequence[str], one: str, several: str) -> str:
+    unique = list(dict.fromkeys(names))
+    if len(unique) > _MOST_NAMED:
+        return f"{len(unique)} devices {several}"
+    said = and_list([with_article(name) for name in unique])
+    return f"{said[0].upper()}{said[1:]} {several if len(unique) > 1 or is_plural(unique[0]) else one}"
 
 
 def _timer(tool: str, arguments: Mapping[str, Any]) -> str:

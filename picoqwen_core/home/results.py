@@ -1,9 +1,11 @@
 """What Home Assistant reports of a tool call, whichever way it is wrapped."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from picoqwen_core.messages import ToolCall
 
 # Tools whose report of a success names no entity: the call does.
 OF_HUMIDIFIERS = ("HassHumidifierSetpoint", "HassHumidifierMode")
@@ -47,6 +49,20 @@ def read_result(content: str) -> ToolOutcome:
     if (failed or inner.get("response_type") == "error") and not outcome.names_entities:
         return ToolOutcome(error=_error_text(inner, failed))
     return outcome
+
+
+def undone(results: Sequence[tuple[ToolCall, ToolOutcome]]) -> dict[str, list[str]]:
+    """Names of things that nothing was done to, by what they are: the fields of ToolOutcome.
+
+    Where a tool changed others, what was so before is not told: of all lamps, those that were off anyway.
+    """
+    changing = {call.name for call, outcome in results if outcome.succeeded}
+    found: dict[str, list[str]] = {}
+    for call, outcome in results:
+        for kind in ("failed", "unavailable", "unable", "otherwise", "already"):
+            if kind != "already" or call.name not in changing:
+                found.setdefault(kind, []).extend(name for _, name in getattr(outcome, kind))
+    return {kind: names for kind, names in found.items() if names}
 
 
 def _outcome(targets: Mapping[str, Any]) -> ToolOutcome:

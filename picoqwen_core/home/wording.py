@@ -46,6 +46,12 @@ def with_article(name: str, *, capital: bool = False) -> str:
     return f"{'The' if capital else 'the'} {name}"
 
 
+def is_plural(name: str) -> bool:
+    """Whether a name is one of several things: "curtains", and neither "glass" nor "cactus"."""
+    last = name.rsplit(maxsplit=1)[-1].casefold() if name.split() else ""
+    return last.endswith("s") and not last.endswith(("ss", "us"))
+
+
 def definite(entity: HomeEntity, *, capital: bool = False) -> str:
     """An entity in a sentence."""
     return with_article(entity.name, capital=capital)

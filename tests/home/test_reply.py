@@ -186,3 +186,17 @@ def test_a_list_or_a_humidifier_that_is_away_is_told_to_be(tool: str) -> None:
     calls = conversation((tool, {"name": "Spot", "item": "milk", "humidity": 40}, content))
     assert reply.report(calls) == "The Spot is not available."
     assert reply.report(calls, "de") == "Nicht erreichbar: Spot."
+
+
+def test_of_a_whole_home_only_what_was_changed_is_told() -> None:
+    off = [("HassTurnOff", {"name": each}, seen((each, "already"))) for each in ("Spot", "Lamp")]
+    changed = ("HassTurnOff", {"name": "Fan"}, seen(("Fan", "")))
+    assert reply.report(conversation(*off, changed)) == "Turned off the Fan."
+    assert reply.report(conversation(*off, changed), "de") == "Ausgeschaltet: Fan."
+    assert reply.report(conversation(*off)) == "The Spot and the Lamp were like that already."
+    many = [("HassTurnOff", {}, seen((f"Lamp {n}", "no_reaction"))) for n in range(9)]
+    assert reply.report(conversation(*many)) == "9 devices have not reacted."
+    blinds = ("HassTurnOn", {"name": "Blinds"}, seen(("Blinds", "already")))
+    assert reply.report(conversation(blinds, changed)) == (
+        "Turned off the Fan. The Blinds were like that already."
+    )
