@@ -15,7 +15,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from picoqwen_core.server.page_text import FOLDER, languages, page_in, wanted_language
+from picoqwen_core.server.page_text import DEFAULT, FOLDER, languages, page_in, wanted_language
 
 INDEX = "index.html"
 SERVICE_WORKER = "/service-worker.js"
@@ -71,8 +71,15 @@ def assets() -> Mapping[str, Asset]:
     shell = [f"ui/{name}" for name in bodies if name not in (INDEX, "service-worker.js")]
     version = hashlib.sha256(b"".join(bodies.values())).hexdigest()[:12]
     worker = bodies["service-worker.js"].replace(b'"VERSION"', json.dumps(version).encode())
-    bodies["service-worker.js"] = worker.replace(b'["FILES"]', json.dumps(["./", *shell]).encode())
+    worker = worker.replace(b'["FILES"]', json.dumps(["./", *shell]).encode())
+    bodies["service-worker.js"] = worker.replace(b'["SHELL"]', json.dumps(["./", *_first_load()]).encode())
     return {name: _asset(name, body) for name, body in bodies.items()}
+
+
+def _first_load() -> list[str]:
+    """All that the page names, but the texts, which are a language's own."""
+    named = re.findall(r'(?:href|src)="(ui/[^"]+)"', page_in(DEFAULT))
+    return [name for name in named if "/text_" not in name]
 
 
 def _body(path: Path) -> bytes:

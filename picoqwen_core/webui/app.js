@@ -6,7 +6,7 @@ import { readModels } from "./choice.js";
 import { announce, askForKey, button, byId, dialogs, element } from "./dom.js";
 import { isOpen, showHistory } from "./history.js";
 import { applyTheme, followHouse } from "./house.js";
-import { loadMore, loadTexts, t } from "./i18n.js";
+import { language, loadMore, loadTexts, t } from "./i18n.js";
 import { errorText } from "./message.js";
 import { isLite } from "./store.js";
 
@@ -167,7 +167,7 @@ async function startServiceWorker() {
   const hadOne = navigator.serviceWorker.controller !== null;
   navigator.serviceWorker.addEventListener("controllerchange", () => hadOne && offerReload());
   const policy = window.trustedTypes?.createPolicy("picoqwen", { createScriptURL: (url) => url });
-  const url = "service-worker.js";
+  const url = isLite() ? `service-worker.js?lite=${language()}` : "service-worker.js";
   try {
     await navigator.serviceWorker.register(policy ? policy.createScriptURL(url) : url);
   } catch (error) {

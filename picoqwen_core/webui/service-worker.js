@@ -1,10 +1,13 @@
 // Keeps the page's own files, so that it opens without the server. The server writes in the version and the names.
 const CACHE = "picoqwen-" + "VERSION";
 const FILES = ["FILES"];
+// Where data are to be saved only what the first load has fetched anyway, and the person's language.
+const SHELL = ["SHELL"];
+const SAVES_DATA = new URL(self.location).searchParams.get("lite");
 const SECONDS_TO_WAIT = 4;
 
 self.addEventListener("install", (event) => {
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)).then(() => self.skipWaiting()));
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(SAVES_DATA ? [...SHELL, `ui/text_${SAVES_DATA}.js`] : FILES)).then(() => self.skipWaiting()));
 });
 
 self.addEventListener("activate", (event) => {

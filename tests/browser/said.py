@@ -144,6 +144,7 @@ _ENGINE = {
 }
 _HEALTH = {
     "status": "ok",
+    "trouble": None,
     "version": "0.1.0",
     "uptime_s": 98_765.0,
     "models": ["pico-home", "Qwen3-4B-Q4_K_M"],
@@ -178,6 +179,7 @@ STARTING = {
 }
 BROKEN = {
     **_HEALTH,
+    "trouble": "routing must be one of local_only, local_first, got 'cloud'; the built-in model answers",
     "status": "degraded",
     "engines": [
         _ENGINE,

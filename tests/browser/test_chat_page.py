@@ -246,6 +246,24 @@ def test_saving_data_asks_for_whole_answers_and_draws_no_plots(scripted, visit):
     expect(page.locator("svg.plot")).to_have_count(0)
 
 
+def test_saving_data_the_page_opens_offline_and_fetches_nothing_for_it(way, visit):
+    with stand_in(0, *way) as (server, url):
+        page = visit("about:blank", locale="de-DE")
+        page.add_init_script("localStorage.setItem('picoqwen.settings', '{\"lite\": true}')")
+        asked: list[str] = []
+        page.context.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+        page.goto(url)
+        say(page, "remember me")
+        expect(last(page)).to_contain_text("You said: remember me")
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        assert not {"status.js", "models.js", "text_fr.js", "text_en.js", "more_de.js"} & set(asked)
+        server.kill()
+        server.wait()
+        page.reload()
+        expect(page.locator("#banner")).to_contain_text("Der Server ist nicht zu erreichen.")
+        expect(last(page)).to_contain_text("You said: remember me")
+
+
 def test_without_javascript_the_form_answers(scripted, visit):
     page = visit(scripted, java_script_enabled=False)
     page.get_by_label("Message").fill("hello <b>you</b>")

@@ -108,6 +108,10 @@ def test_every_file_is_part_of_the_package_and_of_the_service_worker():
     shell = {path.name for path in FOLDER.iterdir()} - {"index.html", "service-worker.js"}
     assert set(names) == {"./", *(f"ui/{name}" for name in shell)}
     assert "VERSION" not in worker
+    # Where data are to be saved: what the first load has fetched; the page names the language.
+    lean = json.loads(re.search(r"const SHELL = (\[.*\]);", worker).group(1))
+    not_kept = {"index.html", "service-worker.js", "text_en.js"}
+    assert {name.removeprefix("ui/") for name in lean} == {"./", *FIRST_LOAD} - not_kept
 
 
 def test_every_import_names_a_file():
