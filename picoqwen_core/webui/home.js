@@ -13,7 +13,7 @@ const NAMES = {
 };
 const EXAMPLES = {
   en: ["Turn on the kitchen lamp", "How warm is it outside?", "Close the blinds", "Turn off all lights"],
-  de: ["Schalte die Küchenlampe ein", "Wie warm ist es draußen?", "Schließe die Jalousie", "Schalte alle Lichter aus"],
+  de: ["Schalte die Küchenlampe ein", "Wie hoch ist die Außentemperatur?", "Schließe die Jalousie", "Schalte alle Lichter aus"],
   fr: ["Allume la lampe de cuisine", "Quelle est la température extérieure ?", "Ferme le store", "Éteins toutes les lumières"],
   es: ["Enciende la lámpara de cocina", "¿Cuál es la temperatura exterior?", "Baja la persiana", "Apaga todas las luces"],
   nl: ["Doe de keukenlamp aan", "Hoe warm is het buiten?", "Sluit de jaloezie", "Doe alle lampen uit"],

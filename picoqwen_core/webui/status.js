@@ -48,7 +48,6 @@ function draw(view, status, health, lines) {
   view.replaceChildren(
     element("h2", {}, t(`state_${health.status}`)),
     health.trouble ? element("p", { class: "error" }, health.trouble) : "",
-    health.trouble ? element("p", { class: "error" }, health.trouble) : "",
     facts([
       ["uptime", duration(status.uptime_s)], ["memory_free", `${number(memory.available_mb / 1000, 1)} / ${megabytes(memory.total_mb)}`],
       ["memory_server", megabytes(status.api_rss_mb)], ["connections", number(status.connections)], ["answers", number(status.answers)],
