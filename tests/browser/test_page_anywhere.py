@@ -89,8 +89,10 @@ def test_nothing_moves_where_less_motion_is_asked_for(scripted, visit):
     for each, name in ((page, "none"), (still, "blink")):
         say(each, "slowly")
         expect(each.locator(".waiting")).to_be_visible()
+        # Once there are words, the mark stands behind the last of them.
+        expect(each.locator(".waiting > p")).to_be_visible()
         animation = each.evaluate(
-            "getComputedStyle(document.querySelector('.waiting'), '::after').animationName"
+            "getComputedStyle(document.querySelector('.waiting > p'), '::after').animationName"
         )
         assert animation == name
         each.locator("#stop").click()
