@@ -80,8 +80,12 @@ function showView(hasMoved = true) {
 }
 
 function focusMessage() {
-  location.hash = "#chat";
-  setTimeout(() => byId("message").focus());
+  // At once and not at the hash's change: what is typed next belongs in the field.
+  if (wantedView() !== "chat") {
+    location.hash = "#chat";
+    showView(false);
+  }
+  byId("message").focus();
 }
 
 function onKey(event) {
