@@ -81,7 +81,7 @@ function showView(hasMoved = true) {
 
 function focusMessage() {
   // At once and not at the hash's change: what is typed next belongs in the field.
-  if (wantedView() !== "chat") {
+  if (byId("view-chat").hidden) {
     location.hash = "#chat";
     showView(false);
   }

@@ -48,15 +48,16 @@ def test_a_conversation_is_led_and_found_again_with_the_keyboard_alone(scripted,
     expect(last(page)).to_contain_text("You said: first of all")
 
 
+@pytest.mark.parametrize("key", ["/", "n"])
 @pytest.mark.parametrize("view", ["chat", "status"])
-def test_what_is_typed_right_after_the_key_for_the_message_is_in_it(scripted, visit, view):
+def test_what_is_typed_right_after_the_key_for_the_message_is_in_it(scripted, visit, view, key):
     page = visit(f"{scripted}#{view}")
     wait_until_online(page)
-    focused = """() => {
-      document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "/", bubbles: true }));
+    focused = """(key) => {
+      document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
       return document.activeElement.id;
     }"""
-    assert page.evaluate(focused) == "message"
+    assert page.evaluate(focused, key) == "message"
     page.keyboard.type("at once")
     expect(page.locator("#message")).to_have_value("at once")
 
